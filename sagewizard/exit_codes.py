@@ -1,0 +1,15 @@
+"""The exit codes of every command, in one place."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a finished command tells the shell."""
+
+    OK = 0
+    JOB_FAILED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    TIMEOUT = 4
+    BILLABLE_REMAINS = 5
+    INTERRUPTED = 130
