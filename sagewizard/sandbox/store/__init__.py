@@ -1,0 +1,1 @@
+"""What the sandbox keeps on disk: SQLite tables, object payloads and log streams."""
