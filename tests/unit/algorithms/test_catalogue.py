@@ -91,7 +91,7 @@ def test_a_problem_names_key_range_and_nearest(
     changes: dict[str, str], key: str, words: str, nearest: str | None
 ) -> None:
     problems = algorithms.validate("linear-learner", {"predictor_type": "binary_classifier", **changes})
-    assert [problem.key for problem in problems][0] == key
+    assert problems[0].key == key
     assert words in problems[0].message and problems[0].nearest == nearest
 
 
