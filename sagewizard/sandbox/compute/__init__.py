@@ -1,0 +1,1 @@
+"""The compute plane: container processes, the training runner, model servers and batch transform."""
