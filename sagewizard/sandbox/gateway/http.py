@@ -1,0 +1,113 @@
+"""The HTTP server under the gateway: cheroot, with files sent by the kernel and bodies never held whole."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import unquote_to_bytes
+
+from cheroot.wsgi import Gateway_10, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BLOCK = 1 << 20
+# A thread waits while a model answers (60 s at most), so there are more of them than cores.
+_THREADS = 32
+_KEPT_CONNECTIONS = 256
+_LOG = logging.getLogger(__name__)
+
+
+class FileBody:
+    """A reply's body that is a piece of a file; the server hands it to the kernel (sendfile)."""
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        self.file, self.start, self.size = file, start, size
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.file.seek(self.start)
+        left = self.size
+        while left and (block := self.file.read(min(left, _BLOCK))):
+            left -= len(block)
+            yield block
+
+    def close(self) -> None:
+        """Close the file; the server calls it when the reply is out or the client has gone."""
+        self.file.close()
+
+
+class _Gateway(Gateway_10):  # type: ignore[misc]  # cheroot has no types
+    """Translate between cheroot and WSGI, with what AWS's protocols need beyond WSGI.
+
+    `sagewizard.headers` has the headers under their own lower-case names, because WSGI cannot tell
+    `x-amz-meta-a_b` from `x-amz-meta-a-b`. `REQUEST_URI` is what was sent; PATH_INFO is decoded whole.
+    """
+
+    def get_environ(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environ()
+        environ["sagewizard.headers"] = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in self.req.inheaders.items()
+        }
+        path = environ["REQUEST_URI"].partition("?")[0]
+        environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
+        environ["wsgi.file_wrapper"] = FileBody
+        return environ
+
+    def respond(self) -> None:
+        response = self.req.server.wsgi_app(self.env, self.start_response)
+        try:
+            # Refused before its body was read: read on in blocks, or the next request on this connection
+            # would start in the middle of that body (cheroot itself would read it into memory at once).
+            while self.req.rfile.read(_BLOCK):
+                pass
+            if isinstance(response, FileBody):
+                self._send_file(response)
+            else:
+                for chunk in filter(None, response):
+                    self.write(chunk)
+        finally:
+            if hasattr(response, "close"):
+                response.close()
+        self.req.ensure_headers_sent()
+
+    def _send_file(self, body: FileBody) -> None:
+        self.req.ensure_headers_sent()
+        if self.req.method == b"HEAD" or not body.size:
+            return
+        sent = self.req.conn.socket.sendfile(body.file, body.start, body.size)
+        if sent != body.size:
+            raise OSError(f"only {sent} of {body.size} bytes could be read from {body.file.name}")
+
+
+class HttpServer(Server):  # type: ignore[misc]
+    """A threaded HTTP/1.1 server on 127.0.0.1; `prepare()` binds and fills in `port`, `serve()` blocks."""
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(
+            ("127.0.0.1", port),
+            wsgi_app=None,
+            numthreads=_THREADS,
+            server_name="SageWizard",
+            request_queue_size=128,
+            timeout=75,
+            shutdown_timeout=5,
+        )
+        self.gateway = _Gateway
+        self.nodelay = True
+        self.keep_alive_conn_limit = _KEPT_CONNECTIONS
+        self.max_request_header_size = 64 << 10
+
+    @property
+    def port(self) -> int:
+        """The port in use; known after `prepare()`."""
+        return int(self.bind_addr[1])
+
+    def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
+        """Put what cheroot has to say into the server's log."""
+        error = sys.exc_info()[1]
+        if isinstance(error, (ConnectionError, socket.timeout)):
+            return  # A client that went away is no event.
+        _LOG.log(level, "%s", msg, exc_info=traceback)
