@@ -1,0 +1,1 @@
+"""The SageMaker API of the sandbox: validation, resources, operations, job supervisors and InvokeEndpoint."""

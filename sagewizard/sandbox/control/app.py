@@ -1,0 +1,160 @@
+"""The sandbox's SageMaker: routes a request to its operation, and holds the parts together."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from sagewizard.sandbox.control import (
+    endpoint_configs,
+    endpoints,
+    models,
+    service_model,
+    tags,
+    training_jobs,
+    training_supervisor,
+    transform_jobs,
+    transform_supervisor,
+)
+from sagewizard.sandbox.control.context import Control, Operation
+from sagewizard.sandbox.control.hosting import IN_PROGRESS, Hosting
+from sagewizard.sandbox.control.jobs import JobQueue
+from sagewizard.sandbox.control.protocol import (
+    MAX_REQUEST_BYTES,
+    TARGET_PREFIX,
+    InternalFailure,
+    NotImplementedInSandbox,
+    RequestTooLarge,
+    ServiceError,
+    UnknownOperationException,
+    answer,
+    decode,
+    refusal,
+)
+from sagewizard.sandbox.control.resources import ENDPOINT, TRAINING_JOB, Repository
+from sagewizard.sandbox.control.runtime import Runtime
+from sagewizard.sandbox.control.validation import validate
+
+if TYPE_CHECKING:
+    from werkzeug import Request, Response
+
+    from sagewizard.sandbox.compute.launcher import ProcessLauncher
+    from sagewizard.sandbox.control.compute import Compute
+    from sagewizard.sandbox.services import Services
+
+_log = logging.getLogger(__name__)
+
+OPERATIONS: dict[str, Operation] = {
+    "CreateTrainingJob": training_jobs.create_training_job,
+    "DescribeTrainingJob": training_jobs.describe_training_job,
+    "ListTrainingJobs": training_jobs.list_training_jobs,
+    "StopTrainingJob": training_jobs.stop_training_job,
+    "DeleteTrainingJob": training_jobs.delete_training_job,
+    "CreateModel": models.create_model,
+    "DescribeModel": models.describe_model,
+    "ListModels": models.list_models,
+    "DeleteModel": models.delete_model,
+    "CreateEndpointConfig": endpoint_configs.create_endpoint_config,
+    "DescribeEndpointConfig": endpoint_configs.describe_endpoint_config,
+    "ListEndpointConfigs": endpoint_configs.list_endpoint_configs,
+    "DeleteEndpointConfig": endpoint_configs.delete_endpoint_config,
+    "CreateEndpoint": endpoints.create_endpoint,
+    "DescribeEndpoint": endpoints.describe_endpoint,
+    "ListEndpoints": endpoints.list_endpoints,
+    "UpdateEndpoint": endpoints.update_endpoint,
+    "UpdateEndpointWeightsAndCapacities": endpoints.update_endpoint_weights_and_capacities,
+    "DeleteEndpoint": endpoints.delete_endpoint,
+    "CreateTransformJob": transform_jobs.create_transform_job,
+    "DescribeTransformJob": transform_jobs.describe_transform_job,
+    "ListTransformJobs": transform_jobs.list_transform_jobs,
+    "StopTransformJob": transform_jobs.stop_transform_job,
+    "AddTags": tags.add_tags,
+    "ListTags": tags.list_tags,
+    "DeleteTags": tags.delete_tags,
+}
+
+
+class SageMakerApplication:
+    """Answers `SageMaker.*` (AWS JSON 1.1) and `/endpoints/*` (REST); an Application of the gateway.
+
+    `launcher` is the server's process launcher; without one the application makes its own and closes it.
+    `compute` replaces the compute plane altogether. `concurrent_jobs` is how many jobs run at a time, by
+    default one a core and at least two, so that a long job never keeps everything else waiting.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        launcher: ProcessLauncher | None = None,
+        compute: Compute | None = None,
+        concurrent_jobs: int | None = None,
+    ) -> None:
+        if compute is None:
+            from sagewizard.sandbox.control.processes import ProcessCompute
+
+            compute = ProcessCompute(services, launcher)
+        repository = Repository(services.database, services.clock, services.account_id)
+        slots = concurrent_jobs or max(2, os.cpu_count() or 1)
+        hosting = Hosting(services, repository, compute)
+        self._control = Control(services, repository, compute, JobQueue(slots), hosting)
+        self._runtime = Runtime(hosting, services.account_id)
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request whose Host and signature were checked."""
+        region = request.environ.get("sagewizard.region") or self._control.services.region
+        if request.path.startswith("/endpoints/"):
+            return self._runtime.handle(request, region)
+        try:
+            return self._operate(request, region)
+        except ServiceError as error:
+            return refusal(error)
+        except Exception:
+            _log.exception("%s", request.headers.get("X-Amz-Target"))
+            return refusal(InternalFailure("The sandbox failed to answer; its log says why."))
+
+    def _operate(self, request: Request, region: str) -> Response:
+        target = request.headers.get("X-Amz-Target", "")
+        name = target.removeprefix(TARGET_PREFIX)
+        if name == target or request.method != "POST":
+            raise UnknownOperationException(f"{request.method} {request.path} names no SageMaker operation.")
+        operation = OPERATIONS.get(name)
+        if operation is None:
+            if name in service_model.operation_names():
+                raise NotImplementedInSandbox(
+                    f"The sandbox does not have the SageMaker operation {name} yet. It has: "
+                    f"{', '.join(OPERATIONS)}."
+                )
+            raise UnknownOperationException(f"SageMaker has no operation {name[:200]}.")
+        if (request.content_length or 0) > MAX_REQUEST_BYTES:
+            raise RequestTooLarge(f"The request is longer than {MAX_REQUEST_BYTES} bytes.")
+        body = request.stream.read(MAX_REQUEST_BYTES + 1)
+        if len(body) > MAX_REQUEST_BYTES:
+            raise RequestTooLarge(f"The request is longer than {MAX_REQUEST_BYTES} bytes.")
+        return answer(operation(self._control, region, validate(name, decode(body))))
+
+    def busy(self) -> list[str]:
+        """Say what must not be cut off: jobs, and endpoints that are changing.
+
+        An endpoint InService is not busy: it comes back by itself when the server starts again.
+        """
+        work = [
+            f"{'training' if kind == TRAINING_JOB else 'transform'} job {name}"
+            for _, kind, name in self._control.jobs.current()
+        ]
+        marks = ", ".join("?" * len(IN_PROGRESS))
+        changing = self._control.repository.select(
+            ["kind = ?", f"status IN ({marks})"], [ENDPOINT, *IN_PROGRESS]
+        )
+        return work + [f"endpoint {endpoint.name} ({endpoint.status})" for endpoint in changing]
+
+    def recover(self) -> None:
+        """End the jobs that the last server left behind; bring its endpoints up in the background."""
+        training_supervisor.recover(self._control.repository)
+        transform_supervisor.recover(self._control.repository)
+        self._control.hosting.recover()
+
+    def close(self) -> None:
+        """End jobs and containers; a job under way becomes Failed, an endpoint keeps its status."""
+        self._control.hosting.close()
+        self._control.jobs.close(self._control.compute.close)

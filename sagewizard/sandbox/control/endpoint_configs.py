@@ -1,0 +1,112 @@
+"""CreateEndpointConfig, DescribeEndpointConfig, ListEndpointConfigs and DeleteEndpointConfig."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sagewizard.sandbox.control import checks
+from sagewizard.sandbox.control.listing import ListRules, list_resources
+from sagewizard.sandbox.control.protocol import ValidationException
+from sagewizard.sandbox.control.resources import ENDPOINT_CONFIG, MODEL, AlreadyExists, Missing, Resource
+
+if TYPE_CHECKING:
+    from sagewizard.sandbox.control.context import Control
+
+_ECHOED = (
+    "ProductionVariants",
+    "DataCaptureConfig",
+    "KmsKeyId",
+    "ExplainerConfig",
+    "ExecutionRoleArn",
+    "VpcConfig",
+    "EnableNetworkIsolation",
+    "MetricsConfig",
+)
+_NOT_HERE = {
+    "AsyncInferenceConfig": "asynchronous inference",
+    "ShadowProductionVariants": "shadow variants",
+    "ExplainerConfig": "explainers",
+    "DataCaptureConfig": "data capture",
+    "CrossRegionTrafficConfig": "cross-region traffic",
+}
+
+
+def create_endpoint_config(control: Control, region: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Check the variants and their models, and store the configuration."""
+    name = request["EndpointConfigName"]
+    if not name:
+        raise ValidationException("EndpointConfigName must not be empty.")
+    tags = checks.tags(request.pop("Tags", None))
+    for member, words in _NOT_HERE.items():
+        # Data capture that is switched off asks for nothing; the SDK sends it so.
+        if member in request and not (
+            member == "DataCaptureConfig" and not request[member].get("EnableCapture", False)
+        ):
+            raise ValidationException(f"The sandbox has no {words} yet; leave {member} out.")
+    names = [variant["VariantName"] for variant in request["ProductionVariants"]]
+    if len(set(names)) != len(names):
+        raise ValidationException("Production variant names must be unique within an endpoint configuration.")
+    for variant in request["ProductionVariants"]:
+        _check_variant(control, region, variant)
+    try:
+        config = control.repository.create(region, ENDPOINT_CONFIG, name, "", {"request": request}, tags)
+    except AlreadyExists as taken:
+        raise ValidationException(
+            f'Cannot create already existing endpoint configuration "{taken.resource.arn}".'
+        ) from None
+    return {"EndpointConfigArn": config.arn}
+
+
+def _check_variant(control: Control, region: str, variant: dict[str, Any]) -> None:
+    name = variant["VariantName"]
+    if "ServerlessConfig" in variant:
+        raise ValidationException(
+            f"The sandbox has no serverless endpoints yet; give variant {name} an InstanceType and an"
+            " InitialInstanceCount instead of ServerlessConfig."
+        )
+    if "InstancePools" in variant or "ManagedInstanceScaling" in variant:
+        raise ValidationException(f"The sandbox has no instance pools or managed scaling (variant {name}).")
+    if not variant.get("ModelName"):
+        raise ValidationException(f"Production variant {name} must have a ModelName.")
+    if "InstanceType" not in variant or "InitialInstanceCount" not in variant:
+        raise ValidationException(
+            f"Production variant {name} must have an InstanceType and an InitialInstanceCount."
+        )
+    checks.found(control, region, MODEL, variant["ModelName"])
+    variant.setdefault("InitialVariantWeight", 1.0)
+
+
+def describe_endpoint_config(control: Control, region: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Answer a configuration as it was created."""
+    config = checks.found(control, region, ENDPOINT_CONFIG, request["EndpointConfigName"])
+    output: dict[str, Any] = {
+        "EndpointConfigName": config.name,
+        "EndpointConfigArn": config.arn,
+        "CreationTime": config.created,
+    }
+    return output | {m: config.body["request"][m] for m in _ECHOED if m in config.body["request"]}
+
+
+def _summary(config: Resource) -> dict[str, Any]:
+    return {
+        "EndpointConfigName": config.name,
+        "EndpointConfigArn": config.arn,
+        "CreationTime": config.created,
+    }
+
+
+_LIST = ListRules(ENDPOINT_CONFIG, "EndpointConfigs", _summary)
+
+
+def list_endpoint_configs(control: Control, region: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Answer one page of configurations."""
+    return list_resources(control.repository, region, request, _LIST)
+
+
+def delete_endpoint_config(control: Control, region: str, request: dict[str, Any]) -> None:
+    """Delete a configuration; endpoints that were made from it keep serving, as on AWS."""
+    name = request["EndpointConfigName"]
+    try:
+        control.repository.delete(region, ENDPOINT_CONFIG, name)
+    except Missing as missing:
+        raise checks.not_found(ENDPOINT_CONFIG, str(missing), name) from None

@@ -1,0 +1,93 @@
+"""The serving containers of one endpoint, and which of them answers the next request."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sagewizard.sandbox.control.compute import Server
+
+
+@dataclass(eq=False, slots=True)
+class Route:
+    """One production variant at work; `credit` is its place in the smooth weighted round robin."""
+
+    variant: str
+    server: Server
+    weight: float
+    credit: float = field(default=0.0)
+
+
+class UnknownVariant(LookupError):  # noqa: N818 (a state, told apart by callers)
+    """The endpoint has no variant of that name."""
+
+
+class Fleet:
+    """All variants of one deployment; safe from any thread.
+
+    Traffic is shared by smooth weighted round robin: of a + b requests a variant of weight a gets exactly a,
+    evenly mixed, so that the same requests in the same order always meet the same variants. (AWS draws.)
+    """
+
+    def __init__(self, routes: list[Route]) -> None:
+        self.routes = routes
+        self._lock = threading.Lock()
+        self._busy = 0
+        self._idle = threading.Condition(self._lock)
+
+    def enter(self, target: str | None = None) -> Route:
+        """Choose the variant of one request, which ends with `leave`; UnknownVariant for a wrong target."""
+        with self._lock:
+            route = self._named(target) if target else self._next()
+            self._busy += 1
+            return route
+
+    def leave(self) -> None:
+        """End one request."""
+        with self._lock:
+            self._busy -= 1
+            if not self._busy:
+                self._idle.notify_all()
+
+    def _named(self, target: str) -> Route:
+        for route in self.routes:
+            if route.variant == target:
+                return route
+        raise UnknownVariant(target)
+
+    def _next(self) -> Route:
+        if len(self.routes) == 1:
+            return self.routes[0]
+        # With nothing but zero weights every variant is as good as the other.
+        even = not any(route.weight > 0 for route in self.routes)
+        total = 0.0
+        chosen: Route | None = None
+        for route in self.routes:
+            weight = 1.0 if even else route.weight
+            if weight <= 0:
+                continue
+            route.credit += weight
+            total += weight
+            if chosen is None or route.credit > chosen.credit:
+                chosen = route
+        assert chosen is not None
+        chosen.credit -= total
+        return chosen
+
+    def set_weights(self, weights: Mapping[str, float]) -> None:
+        """Change how traffic is shared."""
+        with self._lock:
+            for route in self.routes:
+                route.weight = weights.get(route.variant, route.weight)
+                route.credit = 0.0
+
+    def stop(self, drain: float) -> None:
+        """Let requests under way finish, for at most `drain` seconds, and end the containers."""
+        with self._lock:
+            self._idle.wait_for(lambda: not self._busy, timeout=drain)
+        for route in self.routes:
+            route.server.stop()

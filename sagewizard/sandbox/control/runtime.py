@@ -1,0 +1,201 @@
+"""InvokeEndpoint, the REST side: finds the fleet in memory, passes the body on, and words the errors.
+
+Nothing here touches SQLite or the service model: a prediction's way is a dictionary look-up, the container,
+and the way back.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import orjson
+from werkzeug import Request, Response
+
+from sagewizard.sandbox.control.compute import InvocationFailed, InvocationTimeout, Reply
+from sagewizard.sandbox.control.fleet import UnknownVariant
+from sagewizard.sandbox.control.protocol import printable
+from sagewizard.sandbox.control.validation import summary, violation
+
+if TYPE_CHECKING:
+    from sagewizard.sandbox.control.hosting import Hosting
+
+_log = logging.getLogger(__name__)
+MAX_BODY = 6_291_456
+# Beyond the limit by more than 4 kB the service's front answers itself, with a bare 413.
+_MAX_LENGTH = MAX_BODY + 4_096
+_PATH = re.compile(r"/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)")
+_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+# A boto3 client waits 60 seconds for an answer; an endpoint that is just coming back may use most of them.
+_WAIT_FOR_CONTAINERS = 50.0
+_TIMED_OUT = (
+    "Your invocation timed out while waiting for a response from container primary. Review the latency"
+    " metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
+)
+
+
+class RuntimeError_(Exception):  # noqa: N801, N818 (RuntimeError is Python's own)
+    """An answer that says no: error type, status, and the members of its body."""
+
+    def __init__(self, kind: str, status: int, message: str, **members: Any) -> None:
+        super().__init__(message)
+        self.kind, self.status = kind, status
+        self.members = {"Message": message, **members}
+
+
+class Runtime:
+    """Answers `/endpoints/*`."""
+
+    def __init__(self, hosting: Hosting, account_id: str) -> None:
+        self._hosting = hosting
+        self._account_id = account_id
+
+    def handle(self, request: Request, region: str) -> Response:
+        """Answer one request of the runtime API."""
+        try:
+            return self._invoke(request, region)
+        except RuntimeError_ as error:
+            response = Response(orjson.dumps(error.members), error.status, content_type="application/json")
+            if error.kind:
+                response.headers["x-amzn-ErrorType"] = error.kind
+        except Exception:
+            _log.exception("%s %s", request.method, request.path)
+            response = Response(
+                orjson.dumps({"Message": "The sandbox failed to answer; its log says why."}),
+                500,
+                content_type="application/json",
+            )
+            response.headers["x-amzn-ErrorType"] = "InternalFailure"
+        response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+        return response
+
+    def _invoke(self, request: Request, region: str) -> Response:
+        parts = _PATH.fullmatch(request.path)
+        if parts is None or request.method != "POST":
+            raise RuntimeError_(
+                "UnknownOperationException", 404, f"There is no {request.method} {request.path}."
+            )
+        name = parts[1]
+        if parts[2] != "invocations":
+            operation = {"async-invocations": "InvokeEndpointAsync"}.get(
+                parts[2], "InvokeEndpointWithResponseStream"
+            )
+            raise RuntimeError_(
+                "ValidationError",
+                400,
+                f"The sandbox does not have {operation} yet. Use InvokeEndpoint instead.",
+            )
+        body = self._body(request)
+        headers = self._headers(request)
+        self._check_name(name)
+        live = self._hosting.find(region, name)
+        if live is not None and not live.ready.is_set():
+            live.ready.wait(_WAIT_FOR_CONTAINERS)
+        fleet = live.fleet if live is not None else None
+        if fleet is None:
+            raise RuntimeError_(
+                "ValidationError", 400, f"Endpoint {name} of account {self._account_id} not found."
+            )
+        target = request.headers.get("X-Amzn-SageMaker-Target-Variant")
+        try:
+            route = fleet.enter(target)
+        except UnknownVariant:
+            raise RuntimeError_(
+                "ValidationError", 400, f"Could not find variant {target} of endpoint {name}."
+            ) from None
+        try:
+            reply = route.server.invoke(body, headers)
+        except InvocationTimeout:
+            raise self._model_error(region, name, 0, _TIMED_OUT) from None
+        except InvocationFailed as error:
+            raise self._model_error(region, name, 500, str(error)) from None
+        finally:
+            fleet.leave()
+        if reply.status >= 400:
+            raise self._model_error(region, name, reply.status, reply.body.decode("utf-8", "replace"))
+        return _answer(reply, route.variant)
+
+    @staticmethod
+    def _body(request: Request) -> bytes:
+        length = request.content_length
+        if length is not None and length > _MAX_LENGTH:
+            raise RuntimeError_("", 413, f"HTTP content length exceeded {_MAX_LENGTH} bytes.")
+        body = request.stream.read(MAX_BODY + 1) if length is None else request.get_data(cache=False)
+        if len(body) > MAX_BODY:
+            raise RuntimeError_(
+                "ValidationError",
+                400,
+                "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must"
+                f" have length less than or equal to {MAX_BODY}",
+            )
+        return body
+
+    @staticmethod
+    def _check_name(name: str) -> None:
+        problems = []
+        if len(name) > 63:
+            problems.append(
+                violation(name, "endpointName", "Member must have length less than or equal to 63")
+            )
+        if not _NAME.fullmatch(name):
+            rule = "Member must satisfy regular expression pattern: ^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
+            problems.append(violation(name, "endpointName", rule))
+        if problems:
+            raise RuntimeError_("ValidationError", 400, printable(summary(problems)))
+
+    @staticmethod
+    def _headers(request: Request) -> dict[str, str]:
+        """Return what the container gets to see of the request's headers."""
+        given = request.headers
+        headers = {
+            "Content-Type": given.get("Content-Type", "application/octet-stream"),
+            "Accept": given.get("Accept", "*/*"),
+        }
+        attributes = given.get(_ATTRIBUTES)
+        if attributes is not None:
+            if len(attributes) > 1024:
+                rule = "Member must have length less than or equal to 1024"
+                raise RuntimeError_(
+                    "ValidationError", 400, summary([violation(attributes, "customAttributes", rule)])
+                )
+            headers[_ATTRIBUTES] = attributes
+        inference_id = given.get("X-Amzn-SageMaker-Inference-Id")
+        if inference_id is not None:
+            headers["X-Amzn-SageMaker-Inference-Id"] = inference_id
+        return headers
+
+    def _model_error(self, region: str, name: str, status: int, text: str) -> RuntimeError_:
+        """Word what a container answered the way the service passes it on."""
+        group = f"/aws/sagemaker/Endpoints/{name}"
+        side = "client" if 400 <= status < 500 else "server"
+        message = (
+            f'Received {side} error ({status}) from primary with message "{text}". See'
+            f" https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group}"
+            f" in account {self._account_id} for more information."
+        )
+        return RuntimeError_(
+            "ModelError",
+            424,
+            message,
+            OriginalStatusCode=status,
+            OriginalMessage=text,
+            LogStreamArn=f"arn:aws:logs:{region}:{self._account_id}:log-group:{group}",
+        )
+
+
+def _answer(reply: Reply, variant: str) -> Response:
+    headers = reply.headers
+    response = Response(
+        reply.body, 200, content_type=headers.get("Content-Type") or "application/octet-stream"
+    )
+    response.headers["x-Amzn-Invoked-Production-Variant"] = variant
+    attributes = headers.get(_ATTRIBUTES)
+    if attributes:
+        # A container may answer anything; what a header cannot carry is percent-encoded, not sent.
+        response.headers[_ATTRIBUTES] = quote(attributes, safe="".join(map(chr, range(32, 127))))
+    response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+    return response
