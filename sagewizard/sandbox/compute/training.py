@@ -1,0 +1,274 @@
+"""Owns the run of one training job: its phases, its container, its log and metrics, and what it leaves in S3."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import re
+import stat
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sagewizard.sandbox.compute.archives import write_tar_gz
+from sagewizard.sandbox.compute.filetree import Cancelled, TrainingTree, upload_folder
+from sagewizard.sandbox.compute.joblog import JobLog, MetricScraper
+from sagewizard.sandbox.compute.launcher import LaunchError
+from sagewizard.sandbox.compute.s3data import ClientFailure, join_uri, parse_uri
+from sagewizard.sandbox.store.objects import NoSuchBucket
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping
+
+    from sagewizard.sandbox.compute.launcher import Child, ProcessLauncher
+    from sagewizard.sandbox.services import Services
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+STOP_GRACE = 120.0
+INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
+_LONGEST_REASON = 1024
+_KNOWN_PREFIXES = ("AlgorithmError:", "ClientError:", "InternalServerError:")
+_log = logging.getLogger(__name__)
+
+
+class Container(Protocol):
+    """What `containers.registry.resolve` answers: entries are `package.module:function`."""
+
+    @property
+    def train(self) -> str: ...  # noqa: D102
+    @property
+    def serve(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOutcome:
+    """How a training job ended; times are epoch seconds, metrics as in FinalMetricDataList.
+
+    `status` is Completed, Failed or Stopped. `model_artifact` is the S3 URI of what was uploaded, None when
+    there is none. `started` is when the instances were ready, None when the job never got so far.
+    """
+
+    status: str
+    failure_reason: str | None = None
+    model_artifact: str | None = None
+    final_metrics: list[dict[str, Any]] = field(default_factory=list)
+    started: float | None = None
+    ended: float | None = None
+
+
+class _Failure(Exception):  # noqa: N818
+    """The job fails; the text is the whole FailureReason."""
+
+
+def run_training(
+    request: Mapping[str, Any],
+    *,
+    services: Services,
+    launcher: ProcessLauncher,
+    on_status: Callable[[str, str], None],
+    stop: threading.Event,
+    resolve: Callable[[str], Container] | None = None,
+    on_metric: Callable[[str, float, float], None] | None = None,
+) -> TrainingOutcome:
+    """Run a validated CreateTrainingJob request to its end; it never raises for what the job did.
+
+    `request` has API member names, TrainingJobArn, and the MetricDefinitions in force. `on_status(secondary
+    status, message)` is called in the service's order; `on_metric(name, value, epoch seconds)` for every
+    value found in the log. When `stop` is set the container gets SIGTERM and 120 s, and what it has put into
+    the model folder is still uploaded.
+    """
+    run = _Run(request, services, launcher, on_status, stop, on_metric)
+    try:
+        return run.run(resolve or _registry())
+    finally:
+        run.tidy()
+
+
+def _registry() -> Callable[[str], Container]:
+    from sagewizard.sandbox.containers import registry
+
+    resolver: Callable[[str], Container] = registry.resolve
+    return resolver
+
+
+class _Run:
+    def __init__(
+        self,
+        request: Mapping[str, Any],
+        services: Services,
+        launcher: ProcessLauncher,
+        on_status: Callable[[str, str], None],
+        stop: threading.Event,
+        on_metric: Callable[[str, float, float], None] | None,
+    ) -> None:
+        self.request, self.services, self.launcher = request, services, launcher
+        self.on_status, self.stop, self.on_metric = on_status, stop, on_metric
+        self.job = str(request["TrainingJobName"])
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{self.job[:40]}-", dir=launcher.jobs))
+        self.scraper = MetricScraper([])
+        self.log: JobLog | None = None
+        self.tree: TrainingTree | None = None
+        self.started: float | None = None
+        self.artifact: str | None = None
+
+    def run(self, resolve: Callable[[str], Container]) -> TrainingOutcome:
+        try:
+            self._phases(resolve)
+        except Cancelled:
+            self.on_status("Stopping", "Stopping the training job")
+            return self._ending("Stopped", "Training job stopped")
+        except _Failure as failure:
+            return self._ending("Failed", "Training job failed", str(failure))
+        except ClientFailure as failure:
+            return self._ending("Failed", "Training job failed", f"ClientError: {failure}")
+        except Exception as error:
+            _log.exception("training job %s", self.job)
+            return self._ending("Failed", "Training job failed", f"{INTERNAL_ERROR} ({error})")
+        if self.stop.is_set():
+            return self._ending("Stopped", "Training job stopped")
+        return self._ending("Completed", "Training job completed")
+
+    def tidy(self) -> None:
+        if self.log is not None:
+            self.log.close()
+        if self.tree is not None:
+            self.tree.remove()
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+    def _ending(self, status: str, message: str, reason: str | None = None) -> TrainingOutcome:
+        ended = self.services.clock.now()
+        self.on_status(status, message)
+        return TrainingOutcome(
+            status=status,
+            failure_reason=reason[:_LONGEST_REASON] if reason else None,
+            model_artifact=self.artifact,
+            final_metrics=self.scraper.final(),
+            started=self.started,
+            ended=ended,
+        )
+
+    def _pause(self, seconds: float) -> None:
+        if self.stop.is_set() or (seconds > 0 and self.services.clock.wait(self.stop, seconds)):
+            raise Cancelled
+
+    def _phases(self, resolve: Callable[[str], Container]) -> None:
+        pace, clock = self.services.pace, self.services.clock
+        specification = self.request["AlgorithmSpecification"]
+        self.on_status("Starting", "Starting the training job")
+        try:
+            self.scraper = MetricScraper(specification.get("MetricDefinitions") or [])
+        except re.error as error:
+            raise ClientFailure(f"A metric definition's regular expression is not valid: {error}") from None
+        self._pause(pace.training_starting)
+        self.on_status("Starting", "Preparing the instances for training")
+        try:
+            container = resolve(str(specification.get("TrainingImage", "")))
+        except LookupError as error:
+            raise ClientFailure(str(error.args[0] if error.args else error)) from None
+        self._pause(pace.training_preparing)
+
+        self.started = clock.now()
+        self.on_status("Downloading", "Downloading input data")
+        self.tree = tree = TrainingTree(
+            self.folder, self.request, self.services, writable=bool(getattr(container, "script_mode", False))
+        )
+        tree.prepare()
+        tree.download(self.stop)
+        self._pause(pace.training_downloading)
+        self.on_status("Downloading", "Downloading the training image")
+        self._pause(pace.training_image)
+
+        self.on_status("Training", "Training image download completed. Training in progress.")
+        code = self._train(container, tree)
+        # The service uploads after a failure as well: the output folder, not the model.
+        self.on_status("Uploading", "Uploading generated training model")
+        failed = code != 0 and not self.stop.is_set()
+        self._upload(tree, failed=failed)
+        if failed:
+            raise _Failure(self._reason(tree, code))
+        if not self.stop.is_set() and pace.training_uploading > 0:
+            clock.wait(self.stop, pace.training_uploading)
+
+    def _train(self, container: Container, tree: TrainingTree) -> int:
+        clock = self.services.clock
+        writer = self.services.logs.writer(LOG_GROUP, f"{self.job}/algo-1-{int(clock.now())}")
+        self.log = log = JobLog(writer, str(tree.base), clock, self.scraper, self.on_metric)
+        for note in tree.notes():
+            log(note)
+        try:
+            child = self.launcher.launch(container.train, env=tree.environment(), cwd=tree.base, on_line=log)
+        except LaunchError as error:
+            raise _Failure(f"{INTERNAL_ERROR} ({error})") from error
+        code = self._await(child)
+        if child.lost and not self.stop.is_set():
+            raise _Failure(f"{INTERNAL_ERROR} ({child.lost})")
+        if child.output_error is not None:
+            raise _Failure(f"{INTERNAL_ERROR} (the job's log could not be written: {child.output_error})")
+        return code
+
+    def _await(self, child: Child) -> int:
+        while (code := child.wait(0.1)) is None:
+            if self.stop.is_set():
+                self.on_status("Stopping", "Stopping the training job")
+                child.terminate(STOP_GRACE)
+                return child.exit_code or 0
+        return code
+
+    def _reason(self, tree: TrainingTree, code: int) -> str:
+        text = read_failure(tree.output / "failure").replace(str(tree.base), "/opt/ml").strip()
+        if text.startswith(_KNOWN_PREFIXES):
+            return text
+        return f"AlgorithmError: {text}" if text else f"AlgorithmError: , exit code: {code}"
+
+    def _upload(self, tree: TrainingTree, *, failed: bool) -> None:
+        output = self.request["OutputDataConfig"]
+        folder = join_uri(output["S3OutputPath"], self.job, "output")
+        compressed = output.get("CompressionType", "GZIP") != "NONE"
+        try:
+            if any(tree.model.iterdir()) if self.stop.is_set() else not failed:
+                self.artifact = self._store(tree.model, folder, "model", compressed=compressed)
+            data = tree.output / "data"
+            if data.is_dir() and any(data.iterdir()):
+                self._store(data, folder, "output", compressed=compressed)
+            tree.upload_checkpoints()
+        except NoSuchBucket as error:
+            if not failed:
+                raise ClientFailure(
+                    f"Artifact upload failed:The bucket of {output['S3OutputPath']} does not exist ({error})"
+                ) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise ClientFailure("Artifact upload failed:Insufficient disk space") from error
+
+    def _store(self, source: Path, folder: str, name: str, *, compressed: bool) -> str:
+        """Upload a folder as `<name>.tar.gz`, or file by file below `<name>/`; the S3 URI."""
+        if not compressed:
+            uri = join_uri(folder, name)
+            upload_folder(self.services, source, uri)
+            return uri + "/"
+        packed = self.folder / f"{name}.tar.gz"
+        left_out = write_tar_gz(source, packed, modified=self.services.clock.now())
+        if left_out and self.log is not None:
+            self.log(f"Sandbox: not packed into {name}.tar.gz, being no files: {', '.join(left_out[:20])}")
+        uri = join_uri(folder, f"{name}.tar.gz")
+        bucket, key = parse_uri(uri)
+        self.services.objects.put_file(bucket, key, packed, content_type="application/x-tar")
+        return uri
+
+
+def read_failure(path: Path) -> str:
+    """Read the first 1024 characters of a container's failure file; empty when there is no regular file."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with os.fdopen(fd, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return ""
+        return stream.read(4 * _LONGEST_REASON).decode("utf-8", errors="replace")[:_LONGEST_REASON]
