@@ -160,7 +160,7 @@ class _Machine:
             self.push(_Known(f"{module}.{name}"))
         except ValueError:
             raise self.error(
-                f"the pickle asks for {module}.{name}; a data file may hold only numpy arrays and plain values"
+                f"the pickle asks for {module}.{name}; a data file may hold numpy arrays and plain values"
             ) from None
 
     def ask_from_stack(self) -> None:
