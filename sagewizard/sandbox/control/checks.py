@@ -66,8 +66,8 @@ def input_objects(control: Control, region: str, uri: str, data_type: str, role:
     if not there:
         raise ValidationException(
             f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure'
-            f" that the bucket exists in the selected region ({region}), that objects exist under that S3 prefix, and that"
-            f' the role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".'
+            f" that the bucket exists in the selected region ({region}), that objects exist under that S3"
+            f' prefix, and that the role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".'
         )
 
 

@@ -47,7 +47,7 @@ class TransformOutcome(Protocol):
 
 
 class Reply(Protocol):
-    """What a serving container answered; header names are looked up without regard to case."""
+    """What a serving container answered; header names are lower case."""
 
     @property
     def status(self) -> int: ...  # noqa: D102
@@ -65,20 +65,12 @@ class Server(Protocol):
         ...
 
     def invoke(self, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """POST /invocations; raises InvocationTimeout or InvocationFailed when no answer comes."""
+        """POST /invocations; raises InvocationTimeout or InvocationFailed of compute.serving."""
         ...
 
     def stop(self) -> None:
         """End the container; never raises, may be called twice."""
         ...
-
-
-class InvocationTimeout(Exception):  # noqa: N818 (a state, told apart by callers)
-    """The container did not answer in time."""
-
-
-class InvocationFailed(Exception):  # noqa: N818
-    """The container broke off; the message says how."""
 
 
 @dataclass(frozen=True, slots=True)

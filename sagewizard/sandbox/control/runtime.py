@@ -15,12 +15,13 @@ from urllib.parse import quote
 import orjson
 from werkzeug import Request, Response
 
-from sagewizard.sandbox.control.compute import InvocationFailed, InvocationTimeout, Reply
+from sagewizard.sandbox.compute.serving import TIMEOUT_MESSAGE, InvocationFailed, InvocationTimeout
 from sagewizard.sandbox.control.fleet import UnknownVariant
 from sagewizard.sandbox.control.protocol import printable
 from sagewizard.sandbox.control.validation import summary, violation
 
 if TYPE_CHECKING:
+    from sagewizard.sandbox.control.compute import Reply
     from sagewizard.sandbox.control.hosting import Hosting
 
 _log = logging.getLogger(__name__)
@@ -32,13 +33,9 @@ _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 _ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 # A boto3 client waits 60 seconds for an answer; an endpoint that is just coming back may use most of them.
 _WAIT_FOR_CONTAINERS = 50.0
-_TIMED_OUT = (
-    "Your invocation timed out while waiting for a response from container primary. Review the latency"
-    " metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
-)
 
 
-class RuntimeError_(Exception):  # noqa: N801, N818 (RuntimeError is Python's own)
+class Refusal(Exception):  # noqa: N818 (an answer, no mistake of ours)
     """An answer that says no: error type, status, and the members of its body."""
 
     def __init__(self, kind: str, status: int, message: str, **members: Any) -> None:
@@ -58,7 +55,7 @@ class Runtime:
         """Answer one request of the runtime API."""
         try:
             return self._invoke(request, region)
-        except RuntimeError_ as error:
+        except Refusal as error:
             response = Response(orjson.dumps(error.members), error.status, content_type="application/json")
             if error.kind:
                 response.headers["x-amzn-ErrorType"] = error.kind
@@ -76,15 +73,13 @@ class Runtime:
     def _invoke(self, request: Request, region: str) -> Response:
         parts = _PATH.fullmatch(request.path)
         if parts is None or request.method != "POST":
-            raise RuntimeError_(
-                "UnknownOperationException", 404, f"There is no {request.method} {request.path}."
-            )
+            raise Refusal("UnknownOperationException", 404, f"There is no {request.method} {request.path}.")
         name = parts[1]
         if parts[2] != "invocations":
             operation = {"async-invocations": "InvokeEndpointAsync"}.get(
                 parts[2], "InvokeEndpointWithResponseStream"
             )
-            raise RuntimeError_(
+            raise Refusal(
                 "ValidationError",
                 400,
                 f"The sandbox does not have {operation} yet. Use InvokeEndpoint instead.",
@@ -97,22 +92,20 @@ class Runtime:
             live.ready.wait(_WAIT_FOR_CONTAINERS)
         fleet = live.fleet if live is not None else None
         if fleet is None:
-            raise RuntimeError_(
-                "ValidationError", 400, f"Endpoint {name} of account {self._account_id} not found."
-            )
+            raise Refusal("ValidationError", 400, f"Endpoint {name} of account {self._account_id} not found.")
         target = request.headers.get("X-Amzn-SageMaker-Target-Variant")
         try:
             route = fleet.enter(target)
         except UnknownVariant:
-            raise RuntimeError_(
+            raise Refusal(
                 "ValidationError", 400, f"Could not find variant {target} of endpoint {name}."
             ) from None
         try:
             reply = route.server.invoke(body, headers)
         except InvocationTimeout:
-            raise self._model_error(region, name, 0, _TIMED_OUT) from None
+            raise self._model_error(region, name, 0, TIMEOUT_MESSAGE) from None
         except InvocationFailed as error:
-            raise self._model_error(region, name, 500, str(error)) from None
+            raise self._model_error(region, name, error.status, str(error)) from None
         finally:
             fleet.leave()
         if reply.status >= 400:
@@ -123,10 +116,10 @@ class Runtime:
     def _body(request: Request) -> bytes:
         length = request.content_length
         if length is not None and length > _MAX_LENGTH:
-            raise RuntimeError_("", 413, f"HTTP content length exceeded {_MAX_LENGTH} bytes.")
+            raise Refusal("", 413, f"HTTP content length exceeded {_MAX_LENGTH} bytes.")
         body = request.stream.read(MAX_BODY + 1) if length is None else request.get_data(cache=False)
         if len(body) > MAX_BODY:
-            raise RuntimeError_(
+            raise Refusal(
                 "ValidationError",
                 400,
                 "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must"
@@ -145,7 +138,7 @@ class Runtime:
             rule = "Member must satisfy regular expression pattern: ^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
             problems.append(violation(name, "endpointName", rule))
         if problems:
-            raise RuntimeError_("ValidationError", 400, printable(summary(problems)))
+            raise Refusal("ValidationError", 400, printable(summary(problems)))
 
     @staticmethod
     def _headers(request: Request) -> dict[str, str]:
@@ -159,7 +152,7 @@ class Runtime:
         if attributes is not None:
             if len(attributes) > 1024:
                 rule = "Member must have length less than or equal to 1024"
-                raise RuntimeError_(
+                raise Refusal(
                     "ValidationError", 400, summary([violation(attributes, "customAttributes", rule)])
                 )
             headers[_ATTRIBUTES] = attributes
@@ -168,7 +161,7 @@ class Runtime:
             headers["X-Amzn-SageMaker-Inference-Id"] = inference_id
         return headers
 
-    def _model_error(self, region: str, name: str, status: int, text: str) -> RuntimeError_:
+    def _model_error(self, region: str, name: str, status: int, text: str) -> Refusal:
         """Word what a container answered the way the service passes it on."""
         group = f"/aws/sagemaker/Endpoints/{name}"
         side = "client" if 400 <= status < 500 else "server"
@@ -177,7 +170,7 @@ class Runtime:
             f" https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group}"
             f" in account {self._account_id} for more information."
         )
-        return RuntimeError_(
+        return Refusal(
             "ModelError",
             424,
             message,
@@ -190,10 +183,10 @@ class Runtime:
 def _answer(reply: Reply, variant: str) -> Response:
     headers = reply.headers
     response = Response(
-        reply.body, 200, content_type=headers.get("Content-Type") or "application/octet-stream"
+        reply.body, 200, content_type=headers.get("content-type") or "application/octet-stream"
     )
     response.headers["x-Amzn-Invoked-Production-Variant"] = variant
-    attributes = headers.get(_ATTRIBUTES)
+    attributes = headers.get(_ATTRIBUTES.lower())
     if attributes:
         # A container may answer anything; what a header cannot carry is percent-encoded, not sent.
         response.headers[_ATTRIBUTES] = quote(attributes, safe="".join(map(chr, range(32, 127))))

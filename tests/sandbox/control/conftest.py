@@ -1,4 +1,4 @@
-"""A control plane over real stores and a compute plane of this file, called through boto3 without a socket."""
+"""A control plane over real stores and a compute plane of this file, called by boto3 without a socket."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class FakeCompute:
         self.servers: list[FakeServer] = []
         self.trained: list[str] = []
         self.answer: Any = lambda server, body: Reply(
-            200, {"Content-Type": "application/json"}, server.spec.variant_name.encode()
+            200, {"content-type": "application/json"}, server.spec.variant_name.encode()
         )
 
     def warm(self) -> None:
@@ -169,7 +169,9 @@ class Sandbox:
     def restart(self, **options: Any) -> Sandbox:
         """A new application over the same stores, as after kill -9: nothing of the old one is closed."""
         compute = FakeCompute(self.services)
-        return Sandbox(self.services, compute, SageMakerApplication(self.services, compute=compute, **options))
+        return Sandbox(
+            self.services, compute, SageMakerApplication(self.services, compute=compute, **options)
+        )
 
 
 @pytest.fixture
@@ -196,9 +198,7 @@ def make_sandbox(tmp_path):
         services.objects.put(BUCKET, "train/part-0", b"1,2\n")
         services.objects.put(BUCKET, "model.tar.gz", b"model")
         compute = FakeCompute(services)
-        sandbox = Sandbox(
-            services, compute, SageMakerApplication(services, compute=compute, **options)
-        )
+        sandbox = Sandbox(services, compute, SageMakerApplication(services, compute=compute, **options))
         opened.append(sandbox)
         return sandbox
 
@@ -243,7 +243,9 @@ class Requests:
             "HyperParameters": {"predictor_type": "binary_classifier"},
         } | changes
 
-    def channel(self, name: str = "train", uri: str = f"s3://{BUCKET}/train", **changes: Any) -> dict[str, Any]:
+    def channel(
+        self, name: str = "train", uri: str = f"s3://{BUCKET}/train", **changes: Any
+    ) -> dict[str, Any]:
         source = {"S3DataType": "S3Prefix", "S3Uri": uri} | changes
         return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "ContentType": "text/csv"}
 
@@ -251,7 +253,9 @@ class Requests:
         container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz"}
         return {"ModelName": name, "ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container} | changes
 
-    def endpoint_config(self, name: str = "config-1", *weights: float, model: str = "model-1") -> dict[str, Any]:
+    def endpoint_config(
+        self, name: str = "config-1", *weights: float, model: str = "model-1"
+    ) -> dict[str, Any]:
         variants = [
             {
                 "VariantName": "AllTraffic" if len(weights) < 2 else f"variant-{index}",

@@ -53,7 +53,11 @@ def test_without_a_size_a_page_has_ten_items_newest_first(many):
 def test_pages_together_are_everything_once_in_order(many, order, sort, size):
     shown = list(pages(many.list_models, SortBy=sort, SortOrder=order, MaxResults=size))
     names = [name for page in shown for name in page]
-    wanted = [f"model-{n:02}" for n in range(23)] if sort == "Name" else [f"model-{n * 7 % 23:02}" for n in range(23)]
+    wanted = (
+        [f"model-{n:02}" for n in range(23)]
+        if sort == "Name"
+        else [f"model-{n * 7 % 23:02}" for n in range(23)]
+    )
     assert names == (wanted if order == "Ascending" else wanted[::-1])
     assert all(len(page) == size for page in shown[:-1])
 
@@ -141,7 +145,9 @@ def test_any_sort_with_ties_pages_through_everything_once(sandbox, data, size, a
     }
     shown, token = [], None
     for _ in range(len(statuses) + 1):
-        answer = list_resources(repository, "us-east-1", query | ({"NextToken": token} if token else {}), rules)
+        answer = list_resources(
+            repository, "us-east-1", query | ({"NextToken": token} if token else {}), rules
+        )
         shown += answer["Models"]
         token = answer.get("NextToken")
         if token is None:

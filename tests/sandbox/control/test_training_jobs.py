@@ -37,7 +37,9 @@ def test_a_job_runs_to_completed_with_every_field_the_sdks_read(sandbox, sagemak
     names = [item["Name"] for item in job["AlgorithmSpecification"]["MetricDefinitions"]]
     assert "train:progress" in names and "validation:objective_loss" in names
     assert job["TrainingTimeInSeconds"] == job["BillableTimeInSeconds"] == 61
-    assert (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds() == pytest.approx(61.4, abs=0.01)
+    assert (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds() == pytest.approx(
+        61.4, abs=0.01
+    )
     assert job["FinalMetricDataList"][0]["MetricName"] == "train:progress"
     assert job["ResourceConfig"]["InstanceCount"] == 1
     assert "FailureReason" not in job
@@ -56,8 +58,8 @@ def test_a_taken_name_is_resource_in_use_whatever_its_case(sandbox, sagemaker, r
     code, text = error_of(sagemaker.create_training_job, **requests.training_job("JOB"))
     assert code == "ResourceInUse"
     assert text == (
-        "Training job names must be unique within an AWS account and region, and a training job with this name"
-        " already exists (arn:aws:sagemaker:us-east-1:123456789012:training-job/job)"
+        "Training job names must be unique within an AWS account and region, and a training job with this"
+        " name already exists (arn:aws:sagemaker:us-east-1:123456789012:training-job/job)"
     )
     sandbox.client(region="eu-west-1").create_training_job(**requests.training_job("job"))
 
@@ -97,11 +99,11 @@ def test_missing_input_objects_are_refused_in_the_services_words(sagemaker, requ
         sagemaker.create_training_job,
         **requests.training_job(InputDataConfig=[requests.channel(uri=uri)]),
     )
-    assert answer == (
-        "ValidationException",
+    assert answer[0] == "ValidationException"
+    assert answer[1] == (
         f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket'
-        " exists in the selected region (us-east-1), that objects exist under that S3 prefix, and that the role"
-        f' "{ROLE_ARN}" has "s3:ListBucket" permissions on bucket "{bucket}".',
+        " exists in the selected region (us-east-1), that objects exist under that S3 prefix, and that the"
+        f' role "{ROLE_ARN}" has "s3:ListBucket" permissions on bucket "{bucket}".'
     )
     assert sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
 
@@ -129,9 +131,15 @@ def test_an_unknown_image_is_refused_and_says_what_there_is(sagemaker, requests)
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"ResourceConfig": {"InstanceType": "ml.c4.xlarge", "InstanceCount": 0}}, "greater than or equal to 1"),
+        (
+            {"ResourceConfig": {"InstanceType": "ml.c4.xlarge", "InstanceCount": 0}},
+            "greater than or equal to 1",
+        ),
         ({"EnableManagedSpotTraining": True}, "Invalid MaxWaitTimeInSeconds"),
-        ({"StoppingCondition": {"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 5}}, "EnableManagedSpotTraining"),
+        (
+            {"StoppingCondition": {"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 5}},
+            "EnableManagedSpotTraining",
+        ),
         ({"AlgorithmSpecification": {"TrainingInputMode": "File"}}, "must have a TrainingImage"),
         ({"Tags": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]}, "Duplicate tag keys"),
     ],
@@ -243,7 +251,9 @@ def test_jobs_beyond_the_cap_wait_as_pending_and_run_in_order(make_sandbox, requ
     b = sagemaker.describe_training_job(TrainingJobName="b")
     assert b["TrainingJobStatus"] == "Stopped" and "BillableTimeInSeconds" not in b
     c = sagemaker.describe_training_job(TrainingJobName="c")
-    assert "Training job waiting for capacity" in [t["StatusMessage"] for t in c["SecondaryStatusTransitions"]]
+    assert "Training job waiting for capacity" in [
+        t["StatusMessage"] for t in c["SecondaryStatusTransitions"]
+    ]
     assert c["TrainingJobStatus"] == "Completed"
 
 

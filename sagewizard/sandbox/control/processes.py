@@ -1,0 +1,72 @@
+"""The compute plane as the control plane uses it: jobs and serving containers as processes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from sagewizard.sandbox.compute.launcher import ProcessLauncher
+from sagewizard.sandbox.compute.serving import ModelServer
+from sagewizard.sandbox.compute.training import run_training
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping
+
+    from sagewizard.sandbox.compute.training import TrainingOutcome
+    from sagewizard.sandbox.compute.transform import TransformOutcome
+    from sagewizard.sandbox.control.compute import OnStatus, ServerSpec
+    from sagewizard.sandbox.services import Services
+
+
+class ProcessCompute:
+    """Runs everything in processes; without a launcher it makes its own below the sandbox's folder."""
+
+    def __init__(self, services: Services, launcher: ProcessLauncher | None = None) -> None:
+        self._services = services
+        self._launcher = launcher or ProcessLauncher(services.folder / "compute", os.environ)
+
+    def warm(self) -> None:
+        """Start the warm parent."""
+        self._launcher.warm()
+
+    def train(
+        self, request: Mapping[str, Any], on_status: OnStatus, stop: threading.Event
+    ) -> TrainingOutcome:
+        """Run a training job to its end."""
+        return run_training(
+            request, services=self._services, launcher=self._launcher, on_status=on_status, stop=stop
+        )
+
+    def transform(
+        self,
+        request: Mapping[str, Any],
+        model: Mapping[str, Any],
+        on_status: OnStatus,
+        stop: threading.Event,
+    ) -> TransformOutcome:
+        """Run a transform job to its end."""
+        from sagewizard.sandbox.compute.transform import run_transform
+
+        return run_transform(
+            request,
+            model=model,
+            services=self._services,
+            launcher=self._launcher,
+            on_status=on_status,
+            stop=stop,
+        )
+
+    def server(self, spec: ServerSpec) -> ModelServer:
+        """Make a serving container, not started yet."""
+        return ModelServer.of_endpoint(
+            spec.model,
+            services=self._services,
+            launcher=self._launcher,
+            endpoint=spec.endpoint_name,
+            variant=spec.variant_name,
+        )
+
+    def close(self) -> None:
+        """End every process."""
+        self._launcher.close()
