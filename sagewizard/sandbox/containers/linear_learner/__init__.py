@@ -1,0 +1,1 @@
+"""Linear Learner: the training and the serving program behind the image `linear-learner:1`."""
