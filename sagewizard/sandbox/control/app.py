@@ -150,6 +150,7 @@ class SageMakerApplication:
 
     def recover(self) -> None:
         """End the jobs that the last server left behind; bring its endpoints up in the background."""
+        self._control.compute.warm()
         training_supervisor.recover(self._control.repository)
         transform_supervisor.recover(self._control.repository)
         self._control.hosting.recover()

@@ -34,8 +34,6 @@ _NOT_HERE = {
 def create_endpoint_config(control: Control, region: str, request: dict[str, Any]) -> dict[str, Any]:
     """Check the variants and their models, and store the configuration."""
     name = request["EndpointConfigName"]
-    if not name:
-        raise ValidationException("EndpointConfigName must not be empty.")
     tags = checks.tags(request.pop("Tags", None))
     for member, words in _NOT_HERE.items():
         # Data capture that is switched off asks for nothing; the SDK sends it so.

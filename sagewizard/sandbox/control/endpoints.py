@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 def create_endpoint(control: Control, region: str, request: dict[str, Any]) -> dict[str, Any]:
     """Store the endpoint as Creating and bring its variants up in the background."""
     name = request["EndpointName"]
-    if not name:
-        raise ValidationException("EndpointName must not be empty.")
     tags = checks.tags(request.get("Tags"))
     body = _deployment(control, region, request["EndpointConfigName"])
     if "DeploymentConfig" in request:

@@ -26,6 +26,10 @@ class UnknownVariant(LookupError):  # noqa: N818 (a state, told apart by callers
     """The endpoint has no variant of that name."""
 
 
+class FleetClosed(Exception):  # noqa: N818
+    """This deployment takes no more requests; the endpoint may have another one by now."""
+
+
 class Fleet:
     """All variants of one deployment; safe from any thread.
 
@@ -37,11 +41,17 @@ class Fleet:
         self.routes = routes
         self._lock = threading.Lock()
         self._busy = 0
+        self._closed = False
         self._idle = threading.Condition(self._lock)
 
     def enter(self, target: str | None = None) -> Route:
-        """Choose the variant of one request, which ends with `leave`; UnknownVariant for a wrong target."""
+        """Choose the variant of one request, which ends with `leave`.
+
+        Raises UnknownVariant for a wrong target, FleetClosed once `stop` was called.
+        """
         with self._lock:
+            if self._closed:
+                raise FleetClosed
             route = self._named(target) if target else self._next()
             self._busy += 1
             return route
@@ -88,6 +98,7 @@ class Fleet:
     def stop(self, drain: float) -> None:
         """Let requests under way finish, for at most `drain` seconds, and end the containers."""
         with self._lock:
+            self._closed = True
             self._idle.wait_for(lambda: not self._busy, timeout=drain)
         for route in self.routes:
             route.server.stop()

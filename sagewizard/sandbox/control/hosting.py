@@ -28,13 +28,35 @@ _DRAIN_SECONDS = 60.0  # as long as the service lets a container take for one an
 
 @dataclass(eq=False, slots=True)
 class LiveEndpoint:
-    """An endpoint that has, or is about to have, containers; `ready` is set once requests can be answered."""
+    """An endpoint that has, or is about to have, containers.
+
+    `ready` is set once requests can be answered, or never will be. Whoever brings a fleet gives it with
+    `adopt`, whoever ends the endpoint takes it with `release`; so none is left running by nobody.
+    """
 
     region: str
     name: str
     fleet: Fleet | None = None
     ready: threading.Event = field(default_factory=threading.Event)
     cancel: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def adopt(self, fleet: Fleet) -> Fleet | None:
+        """Put a fleet in place; return the one to be stopped: the old one, or this when it is too late."""
+        with self.lock:
+            if self.cancel.is_set():
+                return fleet
+            old, self.fleet = self.fleet, fleet
+        self.ready.set()
+        return old
+
+    def release(self) -> Fleet | None:
+        """Let no other fleet come, and return the present one to be stopped."""
+        with self.lock:
+            self.cancel.set()
+            fleet, self.fleet = self.fleet, None
+        self.ready.set()
+        return fleet
 
 
 class Hosting:
@@ -45,7 +67,7 @@ class Hosting:
         self._repository = repository
         self._compute = compute
         self._live: dict[tuple[str, str], LiveEndpoint] = {}
-        self._threads: set[threading.Thread] = set()
+        self._threads: dict[threading.Thread, LiveEndpoint] = {}
         self._lock = threading.Lock()
         self.closing = False
 
@@ -62,23 +84,24 @@ class Hosting:
 
     def update(self, endpoint: Resource) -> None:
         """Exchange the fleet for the pending one in the background."""
-        live = self._live.get((endpoint.region, endpoint.name))
-        assert live is not None
-        self._start(self._exchange, endpoint, live)
+        self._start(self._exchange, endpoint, self._live_or_new(endpoint))
 
     def reweigh(self, endpoint: Resource) -> None:
         """Give the variants their desired weights and counts in the background."""
-        live = self._live.get((endpoint.region, endpoint.name))
-        assert live is not None
-        self._start(self._apply_desired, endpoint, live)
+        self._start(self._apply_desired, endpoint, self._live_or_new(endpoint))
 
     def delete(self, endpoint: Resource) -> None:
         """Take an endpoint down in the background; from now on it is not found by requests."""
-        live = self._live.pop((endpoint.region, endpoint.name), None) or LiveEndpoint(
-            endpoint.region, endpoint.name
-        )
-        live.cancel.set()
+        live = self._live_or_new(endpoint)
+        self._live.pop((endpoint.region, endpoint.name), None)
         self._start(self._take_down, endpoint, live)
+
+    def _live_or_new(self, endpoint: Resource) -> LiveEndpoint:
+        live = self._live.get((endpoint.region, endpoint.name))
+        if live is None:
+            live = LiveEndpoint(endpoint.region, endpoint.name)
+            live.ready.set()
+        return live
 
     def recover(self) -> None:
         """Continue where the last server ended: serve again, finish creations, updates and deletions."""
@@ -98,13 +121,11 @@ class Hosting:
         self.closing = True
         with self._lock:
             threads = list(self._threads)
-            lives = list(self._live.values())
+            lives = {id(live): live for live in (*self._live.values(), *self._threads.values())}
             self._live.clear()
-        for live in lives:
-            live.cancel.set()
-            live.ready.set()
-            if live.fleet is not None:
-                live.fleet.stop(0.0)
+        for fleet in [live.release() for live in lives.values()]:
+            if fleet is not None:
+                fleet.stop(0.0)
         for thread in threads:
             thread.join(5.0)
 
@@ -124,11 +145,11 @@ class Hosting:
                     )
             finally:
                 with self._lock:
-                    self._threads.discard(threading.current_thread())
+                    self._threads.pop(threading.current_thread(), None)
 
         thread = threading.Thread(target=run, name=f"endpoint {endpoint.name}", daemon=True)
         with self._lock:
-            self._threads.add(thread)
+            self._threads[thread] = live
         thread.start()
 
     def _pause(self, live: LiveEndpoint, seconds: float) -> None:
@@ -183,23 +204,20 @@ class Hosting:
         if isinstance(fleet, str):
             self._fail(endpoint, live, fleet)
             return
-        live.fleet = fleet
-        live.ready.set()
+        live.adopt(fleet)
         self._live[live.region, live.name] = live
         self._set(endpoint, _in_service)
 
     def _resume(self, endpoint: Resource, live: LiveEndpoint) -> None:
         """Serve again with the deployment that was in force, then go on with an update that was under way."""
         fleet = self._start_fleet(endpoint, endpoint.body["variants"], live)
-        if live.cancel.is_set() or self.closing:
-            if isinstance(fleet, Fleet):
-                fleet.stop(0.0)
-            return
         if isinstance(fleet, str):
-            self._fail(endpoint, live, fleet)
+            if not live.cancel.is_set():
+                self._fail(endpoint, live, fleet)
             return
-        live.fleet = fleet
-        live.ready.set()
+        if late := live.adopt(fleet):
+            late.stop(0.0)
+            return
         if endpoint.status == "Updating" and "pending" in endpoint.body:
             self._exchange(endpoint, live)
         elif endpoint.status == "Updating":
@@ -209,6 +227,7 @@ class Hosting:
 
     def _exchange(self, endpoint: Resource, live: LiveEndpoint) -> None:
         """Bring the new variants up, switch to them, end the old ones; keep the old when the new fail."""
+        live.ready.wait()  # an endpoint that is just coming back has its old fleet first
         self._pause(live, self._services.pace.endpoint_updating)
         fleet = self._start_fleet(endpoint, endpoint.body["pending"]["variants"], live)
         if live.cancel.is_set() or self.closing:
@@ -222,12 +241,15 @@ class Hosting:
             if not self.closing:
                 self._set(endpoint, _rolled_back)
             return
-        old, live.fleet = live.fleet, fleet
-        self._set(endpoint, _deployed)
+        old = live.adopt(fleet)
+        if old is not fleet:
+            self._live[live.region, live.name] = live
+            self._set(endpoint, _deployed)
         if old is not None:
             old.stop(_DRAIN_SECONDS)
 
     def _apply_desired(self, endpoint: Resource, live: LiveEndpoint) -> None:
+        live.ready.wait()
         self._pause(live, self._services.pace.endpoint_updating)
         if self.closing:
             return
@@ -237,8 +259,9 @@ class Hosting:
 
     def _take_down(self, endpoint: Resource, live: LiveEndpoint) -> None:
         self._pause(LiveEndpoint(live.region, live.name), self._services.pace.endpoint_deleting)
-        if live.fleet is not None:
-            live.fleet.stop(_DRAIN_SECONDS)
+        fleet = live.release()
+        if fleet is not None:
+            fleet.stop(_DRAIN_SECONDS)
         self._repository.delete(endpoint.region, ENDPOINT, endpoint.name)
 
 

@@ -25,8 +25,6 @@ _ECHOED = (
 def create_model(control: Control, region: str, request: dict[str, Any]) -> dict[str, Any]:
     """Check the container and its data, and store the model."""
     name = request["ModelName"]
-    if not name:
-        raise ValidationException("ModelName must not be empty.")
     tags = checks.tags(request.pop("Tags", None))
     if "PrimaryContainer" in request and "Containers" in request:
         raise ValidationException("PrimaryContainer and Containers can't both be specified.")

@@ -16,7 +16,7 @@ import orjson
 from werkzeug import Request, Response
 
 from sagewizard.sandbox.compute.serving import TIMEOUT_MESSAGE, InvocationFailed, InvocationTimeout
-from sagewizard.sandbox.control.fleet import UnknownVariant
+from sagewizard.sandbox.control.fleet import Fleet, FleetClosed, Route, UnknownVariant
 from sagewizard.sandbox.control.protocol import printable
 from sagewizard.sandbox.control.validation import summary, violation
 
@@ -87,19 +87,7 @@ class Runtime:
         body = self._body(request)
         headers = self._headers(request)
         self._check_name(name)
-        live = self._hosting.find(region, name)
-        if live is not None and not live.ready.is_set():
-            live.ready.wait(_WAIT_FOR_CONTAINERS)
-        fleet = live.fleet if live is not None else None
-        if fleet is None:
-            raise Refusal("ValidationError", 400, f"Endpoint {name} of account {self._account_id} not found.")
-        target = request.headers.get("X-Amzn-SageMaker-Target-Variant")
-        try:
-            route = fleet.enter(target)
-        except UnknownVariant:
-            raise Refusal(
-                "ValidationError", 400, f"Could not find variant {target} of endpoint {name}."
-            ) from None
+        fleet, route = self._route(request, region, name)
         try:
             reply = route.server.invoke(body, headers)
         except InvocationTimeout:
@@ -111,6 +99,24 @@ class Runtime:
         if reply.status >= 400:
             raise self._model_error(region, name, reply.status, reply.body.decode("utf-8", "replace"))
         return _answer(reply, route.variant)
+
+    def _route(self, request: Request, region: str, name: str) -> tuple[Fleet, Route]:
+        """Find the variant that answers; the fleet must be left afterwards."""
+        target = request.headers.get("X-Amzn-SageMaker-Target-Variant")
+        live = self._hosting.find(region, name)
+        if live is not None and not live.ready.is_set():
+            live.ready.wait(_WAIT_FOR_CONTAINERS)
+        while live is not None and (fleet := live.fleet) is not None:
+            try:
+                return fleet, fleet.enter(target)
+            except FleetClosed:
+                if live.fleet is fleet:
+                    break
+            except UnknownVariant:
+                raise Refusal(
+                    "ValidationError", 400, f"Could not find variant {target} of endpoint {name}."
+                ) from None
+        raise Refusal("ValidationError", 400, f"Endpoint {name} of account {self._account_id} not found.")
 
     @staticmethod
     def _body(request: Request) -> bytes:

@@ -44,7 +44,10 @@ _ECHOED = (
 
 
 def create_training_job(control: Control, region: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Check the request, store the job as InProgress and hand it to a supervisor."""
+    """Check the request, store the job as InProgress and hand it to a supervisor.
+
+    Any well-formed role ARN is accepted: people's own notebooks carry the role of their own account.
+    """
     name = request["TrainingJobName"]
     tags = checks.tags(request.pop("Tags", None))
     _check_resources(request)

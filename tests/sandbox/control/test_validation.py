@@ -33,9 +33,10 @@ def test_a_bad_name_has_the_services_text():
 def test_two_broken_rules_of_one_value_are_two_errors_length_first():
     name = "a_" * 40
     assert problem("DescribeModel", {"ModelName": name}) == (
-        f"2 validation errors detected: Value '{name}' at 'modelName' failed to satisfy constraint: Member"
-        f" must have length less than or equal to 63; Value '{name}' at 'modelName' failed to satisfy"
-        r" constraint: Member must satisfy regular expression pattern: ^[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?"
+        f"2 validation errors detected: Value '{name}' at 'modelName' failed to satisfy constraint:"
+        f" Member must have length less than or equal to 63; Value '{name}' at 'modelName' failed to satisfy"
+        " constraint: Member must satisfy regular expression pattern:"
+        r" ^[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?"
     )
 
 
