@@ -19,9 +19,18 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
     It is written under a temporary name in the same folder. DataError when that cannot be done.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    with temporary(path) as (file, written):
+        yield file
+        file.close()
+        written.replace(path)
+
+
+@contextlib.contextmanager
+def temporary(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Give a new binary file beside `path` and its name; at the end it is removed unless moved away."""
+    written = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
-        file = temporary.open("xb")
+        file = written.open("xb")
     except OSError as error:
         raise DataError(
             f"cannot be written: {error.strerror}",
@@ -30,8 +39,6 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         ) from error
     try:
         with file:
-            yield file
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+            yield file, written
+    finally:
+        written.unlink(missing_ok=True)
