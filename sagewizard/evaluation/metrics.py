@@ -343,7 +343,7 @@ def regression_metrics(actual: ArrayLike, predicted: ArrayLike) -> RegressionMet
     if max(np.abs(truth).max(), np.abs(said).max()) > _LARGEST:
         raise DataError(
             f"A label or prediction is beyond {_LARGEST:g}: its error is too large to be squared",
-            remedy="A model that diverged predicts such numbers: scale the label, or lower the learning rate.",
+            remedy="A model that diverged predicts such numbers: scale the label or lower the learning rate.",
         )
     notes: dict[str, str] = {}
     r2 = mape = None
