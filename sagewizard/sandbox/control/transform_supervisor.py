@@ -32,7 +32,7 @@ def _run(control: Control, resource: Resource, job: Job) -> None:
 
     def started(status: str, message: str) -> None:
         def apply(stored: Resource) -> bool:
-            if stored.status in _TERMINAL or "TransformStartTime" in stored.body:
+            if stored.status in _TERMINAL or message != "Transforming":
                 return False
             stored.body["TransformStartTime"] = control.repository.now()
             return True

@@ -104,7 +104,8 @@ class FakeCompute:
     def transform(self, request: Any, model: Any, on_status: Any, stop: threading.Event) -> Outcome:
         if self.on_transform is not None:
             return self.on_transform(request, model, on_status, stop)
-        on_status("Transforming", "")
+        on_status("InProgress", "Starting the transform job")
+        on_status("InProgress", "Transforming")
         now = self.services.clock.now()
         return Outcome("Completed", None, started=now, ended=now)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -108,3 +109,88 @@ def test_a_job_with_a_bad_hyperparameter_fails_and_says_why(real, requests):
     assert job["TrainingJobStatus"] == "Failed"
     assert "mini_batch_siz" in job["FailureReason"]
     assert real.services.objects.head("bucket", "out/job-1/output/model.tar.gz") is None
+
+
+def test_a_batch_transform_predicts_every_row_of_every_object(real, requests):
+    artifact = train(real, requests)["ModelArtifacts"]["S3ModelArtifacts"]
+    real.services.objects.put("bucket", "batch/a.csv", csv_of(real.rows[:30]) + b"\n")
+    real.services.objects.put("bucket", "batch/deep/b.csv", csv_of(real.rows[30:50]) + b"\n")
+    sagemaker = real.client()
+    container = {"Image": requests.image, "ModelDataUrl": artifact}
+    sagemaker.create_model(**requests.model(PrimaryContainer=container))
+    wanted = requests.transform_job(BatchStrategy="MultiRecord")
+    wanted["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"] = "s3://bucket/batch"
+    wanted["TransformOutput"] |= {"Accept": "application/jsonlines", "AssembleWith": "Line"}
+    sagemaker.create_transform_job(**wanted)
+    real.settle()
+    job = sagemaker.describe_transform_job(TransformJobName="transform-1")
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    assert job["TransformEndTime"] >= job["TransformStartTime"] >= job["CreationTime"]
+    labels = []
+    for name in ("a.csv.out", "deep/b.csv.out"):
+        info = real.services.objects.head("bucket", f"transformed/{name}")
+        with real.services.objects.open(info) as stream:
+            labels += [json.loads(line)["predicted_label"] for line in stream.read().splitlines() if line]
+    assert len(labels) == 50
+    assert np.mean(np.array(labels) == real.labels[:50]) > 0.9
+
+
+@pytest.fixture
+def training(real, requests):
+    """Start a job that would train for hours, and return once its process trains."""
+    begun = threading.Event()
+    plain = real.app._control.compute.train
+
+    def train(request, on_status, stop):
+        def heard(status, message):
+            on_status(status, message)
+            if status == "Training":
+                begun.set()
+
+        return plain(request, heard, stop)
+
+    real.app._control.compute.train = train
+
+    def start(**changes):
+        values = {
+            "predictor_type": "binary_classifier",
+            "mini_batch_size": "1",
+            "epochs": "1000000",
+            "early_stopping_patience": "1000000",
+        }
+        sagemaker = real.client()
+        channel = requests.channel(uri="s3://bucket/data/train")
+        sagemaker.create_training_job(
+            **requests.training_job("long", InputDataConfig=[channel], HyperParameters=values, **changes)
+        )
+        assert begun.wait(30)
+        return sagemaker
+
+    return start
+
+
+def test_a_job_stopped_while_it_trains_is_stopped_and_its_process_gone(real, training):
+    sagemaker = training()
+    sagemaker.stop_training_job(TrainingJobName="long")
+    real.settle()
+    job = sagemaker.describe_training_job(TrainingJobName="long")
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
+    assert "FailureReason" not in job and job["BillableTimeInSeconds"] >= 1
+    assert not any(child.alive for child in real.compute._launcher._children)
+
+
+def test_a_job_that_trains_beyond_its_max_runtime_is_stopped_by_the_clock(real, training):
+    sagemaker = training(StoppingCondition={"MaxRuntimeInSeconds": 1})
+    real.settle()
+    job = sagemaker.describe_training_job(TrainingJobName="long")
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+
+
+def test_closing_the_server_ends_the_processes_and_the_job_says_why(real, training):
+    sagemaker = training()
+    assert real.app.busy() == ["training job long"]
+    real.app.close()
+    job = sagemaker.describe_training_job(TrainingJobName="long")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("InternalServerError: The sandbox was stopped while")
+    assert not any(child.alive for child in real.compute._launcher._children)
