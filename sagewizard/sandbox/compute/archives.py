@@ -10,7 +10,7 @@ import tarfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from sagewizard.errors import DataError
 
@@ -100,7 +100,7 @@ def unpack_tar_gz(stream: BinaryIO, destination: Path, limits: Limits, *, name: 
     """
     try:
         with gzip.GzipFile(fileobj=stream, mode="rb") as plain:
-            source = _Forward(plain, limits.total, name)
+            source = _Forward(cast(IO[bytes], plain), limits.total, name)
             with tarfile.open(fileobj=source, mode="r:") as archive:  # type: ignore[call-overload]
                 _extract(archive, destination, limits, name)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -262,9 +262,12 @@ class ProcessLauncher:
 
         def reap() -> None:
             nonlocal ended
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            if hasattr(os, "waitid"):  # macOS has it from Python 3.13 on
+                # Not waited for yet, so the number still belongs to this process and its group.
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            else:
+                process.wait()
             with guard:
-                # Not yet waited for, so the number still belongs to this process and its group.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
                 code = process.wait()

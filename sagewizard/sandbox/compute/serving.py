@@ -93,6 +93,7 @@ class ModelServer:
         self._folder: Path | None = None
         self._sockets: Path | None = None
         self._starts = 0
+        self.ping_failed = False  # whether the last start failed because /ping was never answered
         self._entry = ""
         self._base_env: dict[str, str] = {}
         self._log: JobLog | None = None
@@ -249,6 +250,7 @@ class ModelServer:
                 return "The start was cancelled."
             if self._child is not None and self._child.alive:
                 break
+        self.ping_failed = True
         return (
             f"The primary container for production variant {self.label} did not pass the ping health check."
             " Please check CloudWatch logs for this endpoint."

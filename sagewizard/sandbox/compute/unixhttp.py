@@ -48,7 +48,7 @@ class _Connection(http.client.HTTPConnection):
             self.sock.connect(self._path)
         except BaseException:
             self.sock.close()
-            self.sock = None  # type: ignore[assignment]
+            self.sock = None
             raise
 
     def stale(self) -> bool:

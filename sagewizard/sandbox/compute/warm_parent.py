@@ -47,8 +47,9 @@ class WarmParent:
         """Answer the server until its end of the channel closes."""
         try:
             wire.send(self.channel, {"ready": True})
+            sources: list[Any] = [self.channel, self.wake_read]
             while True:
-                readable, _, _ = select.select([self.channel, self.wake_read], [], [])
+                readable, _, _ = select.select(sources, [], [])
                 if self.wake_read in readable:
                     with contextlib.suppress(BlockingIOError):
                         os.read(self.wake_read, 4096)
