@@ -1,0 +1,281 @@
+"""Shows a run as it happens on stderr: redrawn in place on a terminal, line by line anywhere else.
+
+What is finished scrolls up and stays; the step at work is a small block at the bottom: its title and text,
+the job's status, its newest metrics, the last log lines, the steps to come, and the bill.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sagewizard import events as ev
+from sagewizard.cli.terminal import Console, amount, wrap
+from sagewizard.render.cells import clean, cut
+from sagewizard.render.units import duration, hourly, money
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sagewizard.render.ink import Style
+
+# Ten drawings a second are enough for the eye, and leave a slow terminal time to breathe.
+SECONDS_BETWEEN = 0.1
+LOG_LINES = 4
+
+
+class LiveView:
+    """Takes events one after the other; `close` leaves the terminal as a person expects it."""
+
+    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+        self.console = console
+        self._quiet = quiet
+        self._inplace = console.movable
+        self._drawn = 0
+        self._last = 0.0
+        self._steps: tuple[str, ...] = ()
+        self._titles: dict[str, str] = {}
+        self._current: ev.StepStarted | None = None
+        self._began = 0.0
+        self._job = ""
+        self._metrics: dict[str, float] = {}
+        self._epoch: int | None = None
+        self._progress = ""
+        self._log: deque[str] = deque(maxlen=LOG_LINES)
+        self._cost: ev.CostChanged | None = None
+        self._start: ev.RunStarted | None = None
+        self._handlers: dict[type[ev.Event], Callable[..., None]] = {
+            ev.RunStarted: self._run_started,
+            ev.StepStarted: self._step_started,
+            ev.StepSkipped: self._step_skipped,
+            ev.StepProgressed: self._step_progressed,
+            ev.StepFinished: self._step_finished,
+            ev.DatasetLoaded: self._dataset_loaded,
+            ev.PreviewMade: self._preview_made,
+            ev.ResourceCreated: self._resource_created,
+            ev.ResourceDeleted: self._resource_deleted,
+            ev.ResourceDeletionFailed: self._deletion_failed,
+            ev.JobStatusChanged: self._status_changed,
+            ev.LogLines: self._log_lines,
+            ev.MetricReported: self._metric_reported,
+            ev.CostChanged: self._cost_changed,
+            ev.PredictionMade: self._prediction_made,
+            ev.Warned: self._warned,
+        }
+
+    def show(self, event: ev.Event) -> None:
+        """Take one event."""
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+        if self._inplace and not self._quiet:
+            now = time.monotonic()
+            if now - self._last >= SECONDS_BETWEEN:
+                self._last = now
+                self._draw()
+
+    def close(self) -> None:
+        """Take the block away; what scrolled up stays."""
+        self._erase()
+        self.console.stream.flush()
+
+    def say(self, text: str, style: Style | None = None) -> None:
+        """Write a line that stays."""
+        if self._quiet:
+            return
+        self._erase()
+        self.console.line(text, style)
+
+    # What stays
+
+    def _run_started(self, event: ev.RunStarted) -> None:
+        self._start = event
+        self._steps = event.steps
+        word = "goes on" if event.resumed else "starts"
+        self.say(f"{event.title}", "bold")
+        self.say(
+            f"Run {event.run_id} {word} on {event.target}, {event.region}."
+            + (" Nothing here is billed." if event.simulated else ""),
+        )
+
+    def _step_started(self, event: ev.StepStarted) -> None:
+        self._current, self._began = event, time.monotonic()
+        self._titles[event.step] = event.text.title
+        self._job, self._progress, self._epoch = "", "", None
+        self._metrics.clear()
+        self._log.clear()
+        if not self._inplace:
+            self.say(
+                f"{self.console.glyph('running')} {event.number}/{event.total} {event.text.title}: running"
+            )
+            for line in wrap(event.text.what, 100, "    "):
+                self.say(line)
+
+    def _step_finished(self, event: ev.StepFinished) -> None:
+        number = self._current.number if self._current else 0
+        total = self._current.total if self._current else 0
+        title = self._titles.get(event.step, event.step)
+        mark = self.console.ink.paint(self.console.glyph("done"), "good")
+        self.say(
+            f"{mark} {number}/{total} {title}: done in {duration(event.seconds)}. {clean(event.summary)}"
+        )
+        self._current = None
+
+    def _step_skipped(self, event: ev.StepSkipped) -> None:
+        place = f"{self.console.glyph('skipped')} {event.number}/{event.total}"
+        self.say(f"{place} {event.step}: skipped, {event.reason}")
+
+    def _dataset_loaded(self, event: ev.DatasetLoaded) -> None:
+        rows = ", ".join(f"{count:,} {split}" for split, count in event.rows.items())
+        self.say(f"    {event.dataset} from {event.source}: {rows} rows of {event.features} columns")
+
+    def _preview_made(self, event: ev.PreviewMade) -> None:
+        from sagewizard.cli.pictures import preview_lines
+
+        columns, _rows = self.console.size()
+        for line in preview_lines(event, replace(self.console.ink, width=columns - 4)):
+            self.say(f"    {line}")
+
+    def _resource_created(self, event: ev.ResourceCreated) -> None:
+        price = f" at {hourly(event.hourly_usd)}" if event.hourly_usd else ""
+        word = "found again" if event.adopted else "created"
+        self.say(f"    {event.resource} {event.name} {word}{price}")
+
+    def _resource_deleted(self, event: ev.ResourceDeleted) -> None:
+        self.say(f"    {event.resource} {event.name} is gone")
+
+    def _deletion_failed(self, event: ev.ResourceDeletionFailed) -> None:
+        price = f", {hourly(event.hourly_usd)}" if event.hourly_usd else ""
+        self.say(
+            f"    {self.console.glyph('warning')} {event.resource} {event.name} is still there{price}:"
+            f" {clean(event.message)}",
+            "warn",
+        )
+
+    def _status_changed(self, event: ev.JobStatusChanged) -> None:
+        detail = f" {self.console.glyph('dot')} {event.secondary_status}" if event.secondary_status else ""
+        text = f"{event.resource}: {event.status}{detail}"
+        if event.message:
+            text += f"  {clean(event.message)}"
+        self._job = text
+        if not self._inplace:
+            self.say(f"    {text}")
+
+    def _prediction_made(self, event: ev.PredictionMade) -> None:
+        columns, _rows = self.console.size()
+        room, unicode = columns - 16, self.console.ink.unicode
+        word = "right" if event.correct else "wrong"
+        self.say(f"    sent      {cut(clean(event.request.strip()), room, unicode=unicode)}")
+        self.say(f"    received  {cut(clean(event.response.strip()), room, unicode=unicode)}")
+        self.say(
+            f"    test row {event.row}: expected {event.expected}, predicted {event.predicted}: {word},"
+            f" in {event.seconds * 1000:.0f} ms"
+        )
+
+    def _warned(self, event: ev.Warned) -> None:
+        self.say(f"    {self.console.glyph('warning')} {clean(event.message)}", "warn")
+
+    # What changes in the block
+
+    def _step_progressed(self, event: ev.StepProgressed) -> None:
+        text = event.message
+        if event.total:
+            share = min(1.0, event.done / event.total)
+            filled = round(share * 20)
+            bar = self.console.glyph("full") * filled + self.console.glyph("empty") * (20 - filled)
+            text += (
+                f"  {bar} {share:4.0%}  {amount(event.done, event.unit)} of {amount(event.total, event.unit)}"
+            )
+        self._progress = clean(text)
+
+    def _log_lines(self, event: ev.LogLines) -> None:
+        self._log.extend(clean(line) for line in event.lines[-LOG_LINES:])
+
+    def _metric_reported(self, event: ev.MetricReported) -> None:
+        if event.epoch is not None:
+            self._epoch = event.epoch
+        self._metrics[event.name] = event.value
+
+    def _cost_changed(self, event: ev.CostChanged) -> None:
+        self._cost = event
+
+    # Drawing
+
+    def _erase(self) -> None:
+        if self._drawn:
+            self.console.stream.write(f"\x1b[{self._drawn}A\x1b[J")
+            self._drawn = 0
+
+    def _draw(self) -> None:
+        lines = self._block()
+        columns, rows = self.console.size()
+        ink = self.console.ink
+        lines = lines[: max(1, rows - 2)]
+        out = [
+            "\x1b[2K" + ink.paint(cut(text, columns - 1, unicode=ink.unicode), style) + "\n"
+            for text, style in lines
+        ]
+        back = f"\x1b[{self._drawn}A" if self._drawn else ""
+        rest = "\x1b[J" if self._drawn > len(lines) else ""
+        self.console.stream.write(back + "".join(out) + rest)
+        self.console.stream.flush()
+        self._drawn = len(lines)
+
+    def _block(self) -> list[tuple[str, Style | None]]:
+        columns, rows = self.console.size()
+        block: list[tuple[str, Style | None]] = []
+        step = self._current
+        if step is not None:
+            passed = duration(time.monotonic() - self._began)
+            place = f"{step.number}/{step.total}"
+            block.append(
+                (f"{self.console.glyph('running')} {place} {step.text.title}: running, {passed}", "bold")
+            )
+            if rows >= 18:
+                block += [(line, "dim") for line in wrap(step.text.what, columns - 1, "  ")[:5]]
+        for text in (self._job, self._metric_line(), self._progress):
+            if text:
+                block.append((f"  {text}", None))
+        bar = self.console.glyph("bar")
+        block += [(f"  {bar} {line}", "dim") for line in self._log]
+        ahead = self._ahead()
+        if ahead:
+            block.append((ahead, "dim"))
+        block.append((self._bill(), None))
+        return block
+
+    def _metric_line(self) -> str:
+        shown = []
+        for name, title in (
+            ("validation:binary_classification_accuracy", "validation accuracy"),
+            ("validation:multiclass_accuracy", "validation accuracy"),
+            ("validation:objective_loss", "validation loss"),
+            ("train:objective_loss", "training loss"),
+        ):
+            if name in self._metrics:
+                shown.append(f"{title} {self._metrics[name]:.4f}")
+        if self._epoch is not None:
+            shown.insert(0, f"epoch {self._epoch + 1}")
+        return f" {self.console.glyph('dot')} ".join(shown)
+
+    def _ahead(self) -> str:
+        if self._current is None:
+            return ""
+        coming = self._steps[self._current.number :]
+        dot = self.console.glyph("waiting")
+        return f"{dot} waiting: {', '.join(coming)}" if coming else ""
+
+    def _bill(self) -> str:
+        if self._start is None:
+            return ""
+        word = "SANDBOX" if self._start.simulated else self._start.target.upper()
+        text = f"[{word}] {self._start.region}"
+        if self._cost is not None:
+            dot = self.console.glyph("dot")
+            so_far = "would cost" if self._cost.simulated else "costs"
+            text += f" {dot} {so_far} {money(self._cost.usd)} so far"
+            if self._cost.hourly_usd:
+                text += f" {dot} {hourly(self._cost.hourly_usd)} now"
+        return text

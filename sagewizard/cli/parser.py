@@ -1,0 +1,186 @@
+"""The arguments of every command; imports nothing but the standard library.
+
+Each command's default `command` names the module and the function that do it, as "module:function".
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+TARGETS = ("sandbox", "aws")
+
+_EPILOG = """\
+exit codes:
+  0 done    1 a job failed    2 wrong usage or input, nothing was created
+  3 the target does not answer or refuses who asks    4 something took too long
+  5 done or not, but something that costs money is still there    130 interrupted
+
+environment:
+  SAGEWIZARD_HOME   where runs, the ledger, the sandbox and the cache are kept
+  SAGEWIZARD_DATA   a folder of datasets of your own
+  NO_COLOR          no colours
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Offers the nearest command for a misspelt one."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        from difflib import get_close_matches
+
+        choices = [
+            name
+            for action in self._actions
+            if isinstance(action.choices, dict)  # only the list of commands is one
+            for name in action.choices
+        ]
+        hint = ""
+        if "invalid choice: " in message and choices:
+            wrong = message.split("invalid choice: ")[1].split(" ")[0].strip("'\"")
+            near = get_close_matches(wrong, choices, n=1)
+            message = f"there is no command {wrong!r}"
+            hint = (
+                f"Did you mean `{self.prog} {near[0]}`?\n" if near else f"There are {', '.join(choices)}.\n"
+            )
+        self.exit(2, f"{self.prog}: {message}\n{hint}See `{self.prog} --help`.\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of `sagewizard`."""
+    from sagewizard import __version__
+
+    parser = _Parser(
+        prog="sagewizard",
+        description="Learn and run SageMaker from a terminal. Everything happens in the embedded sandbox, "
+        "unless you choose --target aws.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"sagewizard {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    _run(commands)
+    _recipes(commands)
+    _runs(commands)
+    _resources(commands)
+    _doctor(commands)
+    _sandbox(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, command: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
+    )
+    if command:
+        parser.set_defaults(command=command)
+    return parser
+
+
+def _group(commands: Any, name: str, text: str) -> Any:
+    parser = _add(commands, name, "", text)
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+
+
+def _target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--target", choices=TARGETS, default="sandbox", help="where to run (default: sandbox)"
+    )
+    parser.add_argument("--region", metavar="REGION", help="AWS region (default: the target's own)")
+    parser.add_argument(
+        "--profile", metavar="NAME", help="profile of your AWS configuration, with --target aws"
+    )
+    parser.add_argument("--role", metavar="ARN", help="execution role, with --target aws")
+
+
+def _how(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set", metavar="PATH=VALUE", action="append", default=[], dest="settings",
+        help="set an option for this run, such as train.epochs=5; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--from", metavar="STEP", dest="from_step", help="do this step and all after it again"
+    )
+    parser.add_argument("--until", metavar="STEP", help="stop after this step")
+    parser.add_argument("--keep", action="store_true", help="leave out the teardown: everything stays")
+    parser.add_argument("--json", action="store_true", help="one event a line on stdout")
+    parser.add_argument("--quiet", action="store_true", help="no narration on stderr")
+
+
+def _run(commands: Any) -> None:
+    run = _add(commands, "run", "run:run", "run a recipe from its dataset to its teardown")
+    run.add_argument("recipe", metavar="RECIPE", help="name of a recipe, or the path of one")
+    _how(run)
+    _target(run)
+    run.add_argument(
+        "--yes", action="store_true", help="do not ask (the account number on AWS is asked for all the same)"
+    )
+
+
+def _recipes(commands: Any) -> None:
+    recipes = _group(commands, "recipes", "list, show and check recipes")
+    listing = _add(recipes, "list", "recipes:list_recipes", "list the recipes there are")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    show = _add(
+        recipes, "show", "recipes:show", "show a recipe: its steps, texts and everything that can be set"
+    )
+    show.add_argument("recipe", metavar="RECIPE")
+    show.add_argument("--yaml", action="store_true", help="the file as it is")
+    show.add_argument("--json", action="store_true", help="as JSON")
+    validate = _add(recipes, "validate", "recipes:validate", "check a recipe file")
+    validate.add_argument("recipes", metavar="RECIPE", nargs="+")
+
+
+def _runs(commands: Any) -> None:
+    runs = _group(commands, "runs", "list, show and resume runs")
+    listing = _add(runs, "list", "runs:list_runs", "list the runs, newest first")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    show = _add(runs, "show", "runs:show", "show a run: its steps, results, costs and what is alive of it")
+    show.add_argument("run", metavar="RUN", help="id of a run, part of it, or `last`")
+    show.add_argument("--json", action="store_true", help="as JSON")
+    resume = _add(runs, "resume", "run:resume", "go on with a run")
+    resume.add_argument("run", metavar="RUN", help="id of a run, part of it, or `last`")
+    _how(resume)
+    resume.add_argument(
+        "--profile", metavar="NAME", help="profile of your AWS configuration, for a run on AWS"
+    )
+    resume.add_argument("--role", metavar="ARN", help="execution role, for a run on AWS")
+    resume.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _resources(commands: Any) -> None:
+    resources = _add(commands, "resources", "resources:resources", "list what runs have made and not deleted")
+    resources.add_argument("--data", action="store_true", help="also the data kept in the bucket")
+    resources.add_argument(
+        "--offline", action="store_true", help="from the ledger alone, without asking the target"
+    )
+    resources.add_argument("--json", action="store_true", help="as JSON")
+    _target(resources)
+    teardown = _add(commands, "teardown", "resources:teardown", "delete what runs have made")
+    teardown.add_argument("run", metavar="RUN", nargs="?", help="id of a run, part of it, or `last`")
+    teardown.add_argument("--all", action="store_true", help="of all runs on the target")
+    teardown.add_argument("--data", action="store_true", help="also the data kept in the bucket")
+    teardown.add_argument("--json", action="store_true", help="one event a line on stdout")
+    _target(teardown)
+    cost = _add(commands, "cost", "resources:cost", "show what runs have cost, and what costs now")
+    cost.add_argument("run", metavar="RUN", nargs="?", help="one run, line by line")
+    cost.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _doctor(commands: Any) -> None:
+    doctor = _add(commands, "doctor", "doctor:doctor", "look at what this machine has and lacks")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _sandbox(commands: Any) -> None:
+    sandbox = _group(commands, "sandbox", "start, stop and look at the embedded SageMaker")
+    start = _add(sandbox, "start", "sandbox:start", "start the server if it is not running")
+    stop = _add(sandbox, "stop", "sandbox:stop", "stop the server; what it keeps stays")
+    stop.add_argument("--force", action="store_true", help="even while a job is running; the job fails")
+    status = _add(sandbox, "status", "sandbox:status", "show whether it runs, where, and what it is doing")
+    reset = _add(sandbox, "reset", "sandbox:reset", "stop it and delete everything that it keeps")
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    _add(sandbox, "env", "sandbox:env", "print the variables that point boto3 or the AWS CLI at it")
+    for parser in (start, status):
+        parser.add_argument("--json", action="store_true", help="as JSON")

@@ -1,0 +1,47 @@
+"""Shows an error to a person: what is wrong, where, and what to do next, on stderr."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sagewizard.cli.terminal import Console, console
+from sagewizard.render.cells import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sagewizard.errors import SageWizardError
+    from sagewizard.events import AliveResource
+
+
+def show_error(error: SageWizardError, out: Console | None = None) -> None:
+    """Write an error and its remedy."""
+    out = out or console()
+    place = f"{clean(error.where)}: " if error.where else ""
+    show_problem(f"{place}{clean(error.message)}", error.remedy, out)
+
+
+def show_problem(message: str, remedy: str, out: Console) -> None:
+    """Write what is wrong and what to do about it."""
+    text = message if message.endswith((".", "!", "?")) else f"{message}."
+    out.line(f"{out.glyph('failed')} {text[0].upper()}{text[1:]}", "bad")
+    if remedy:
+        ending = "" if remedy.rstrip().endswith((".", "!", "?", ")")) else "."
+        out.line(f"  {clean(remedy)}{ending}")
+
+
+def show_alive(alive: Sequence[AliveResource], run_id: str, simulated: bool, out: Console) -> None:
+    """Write what is still there, what it costs an hour, and how it goes away; the price on the last line."""
+    from sagewizard.render.units import hourly
+
+    if not alive:
+        return
+    out.line("Still there:", "warn")
+    for resource in alive:
+        price = f", {hourly(resource.hourly_usd)}" if resource.hourly_usd else ""
+        out.line(f"  {resource.kind} {resource.name}{price}")
+    out.line(f"  Delete it with `sagewizard teardown {run_id}`.")
+    total = sum(resource.hourly_usd or 0.0 for resource in alive)
+    if total:
+        word = "On AWS this would cost" if simulated else "This costs"
+        out.line(f"{word} {hourly(total)} until it is deleted.", "warn")

@@ -1,0 +1,124 @@
+"""The commands `recipes list|show|validate`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from sagewizard.cli.terminal import console, wrap
+from sagewizard.errors import RecipeError, SageWizardError
+from sagewizard.exit_codes import ExitCode
+from sagewizard.recipe import finding
+from sagewizard.render import table
+
+if TYPE_CHECKING:
+    import argparse
+
+    from sagewizard.recipe.recipe import Recipe
+
+
+def list_recipes(options: argparse.Namespace) -> int:
+    """List the shipped recipes."""
+    recipes = [finding.load(path) for path in finding.shipped().values()]
+    if options.json:
+        _json([_summary(recipe) for recipe in recipes])
+        return ExitCode.OK
+    out = console(sys.stdout)
+    rows = [
+        [recipe.name, recipe.file.level, f"{recipe.estimated_minutes():.0f}", recipe.title]
+        for recipe in recipes
+    ]
+    out.line(table(rows, ["recipe", "level", "min on AWS", "what it is"], ink=out.ink))
+    return ExitCode.OK
+
+
+def show(options: argparse.Namespace) -> int:
+    """Show one recipe."""
+    recipe = finding.load(options.recipe)
+    if options.yaml:
+        sys.stdout.buffer.write(recipe.raw)
+        return ExitCode.OK
+    if options.json:
+        _json({**_summary(recipe), "options": {p: o.json_schema() for p, o in recipe.options().items()}})
+        return ExitCode.OK
+    out = console(sys.stdout)
+    columns = min(out.ink.width, 100)
+    out.line(recipe.title, "bold")
+    for line in wrap(recipe.summary, columns):
+        out.line(line)
+    out.line()
+    dataset = recipe.file.dataset
+    out.line(f"dataset    {dataset.name or dataset.path}")
+    out.line(f"algorithm  {recipe.algorithm.title} ({recipe.algorithm.name})")
+    for number, step in enumerate(recipe.steps, start=1):
+        text = recipe.text(step)
+        out.line()
+        out.line(f"{number}. {text.title} ({step})", "bold")
+        for title, body in (
+            ("what", text.what),
+            ("why", text.why),
+            ("expect", text.expect),
+            ("cost", text.cost),
+        ):
+            if body:
+                first, *rest = wrap(body, columns, " " * 10)
+                out.line(f"   {title:<7}{first[10:]}")
+                for line in rest:
+                    out.line(line)
+        rows = [
+            [option.path, _shown(recipe.value(option.path)), option.allowed]
+            for option in recipe.options().values()
+            if option.section == step and (not option.hyperparameter or option.name in recipe.hyperparameters)
+        ]
+        if rows:
+            for line in table(rows, ["--set", "value", "allowed"], ink=out.ink.narrower(3)).splitlines():
+                out.line(f"   {line}")
+    out.line()
+    out.line(f"`sagewizard recipes show {recipe.name} --json` has every option with its help.")
+    return ExitCode.OK
+
+
+def validate(options: argparse.Namespace) -> int:
+    """Check recipe files; every one is looked at, and each fault is one line with its place."""
+    out, err = console(sys.stdout), console()
+    worst = ExitCode.OK
+    for name in options.recipes:
+        try:
+            recipe = finding.load(name)
+        except SageWizardError as error:
+            from sagewizard.cli.problems import show_error
+
+            show_error(error, err)
+            worst = ExitCode.USAGE
+            if not isinstance(error, RecipeError):
+                continue
+        else:
+            out.line(f"{out.glyph('done')} {name}: fine, {len(recipe.steps)} steps")
+    return worst
+
+
+def _summary(recipe: Recipe) -> dict[str, Any]:
+    return {
+        "name": recipe.name,
+        "title": recipe.title,
+        "summary": recipe.summary,
+        "level": recipe.file.level,
+        "source": recipe.source,
+        "dataset": recipe.file.dataset.name or recipe.file.dataset.path,
+        "algorithm": recipe.algorithm.name,
+        "hyperparameters": recipe.effective_hyperparameters(),
+        "minutes_on_aws": recipe.estimated_minutes(),
+        "steps": list(recipe.steps),
+    }
+
+
+def _shown(value: object) -> str:
+    from sagewizard.recipe.options import as_text
+
+    return "" if value is None else as_text(value) or ""
+
+
+def _json(value: Any) -> None:
+    import orjson
+
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")

@@ -1,0 +1,131 @@
+"""The commands `runs list|show`."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from sagewizard import settings as settings_module
+from sagewizard.cli.terminal import console
+from sagewizard.engine import state as states
+from sagewizard.engine.ledger import Ledger
+from sagewizard.exit_codes import ExitCode
+from sagewizard.render import table
+from sagewizard.render.units import duration, hourly, number
+
+if TYPE_CHECKING:
+    import argparse
+
+    from sagewizard.engine.state import RunState
+
+WORDS = {
+    "running": "unfinished", "finished": "finished", "partial": "partly done", "failed": "failed",
+    "cancelled": "stopped",
+}  # fmt: skip
+
+
+def list_runs(options: argparse.Namespace) -> int:
+    """List the runs, newest first."""
+    settings = settings_module.load()
+    found = states.all_runs(settings.runs)
+    alive = {entry.run_id for entry in Ledger(settings.ledger).alive() if entry.kind != "s3-prefix"}
+    if options.json:
+        _json([_short(state, state.run_id in alive) for state in found])
+        return ExitCode.OK
+    out = console(sys.stdout)
+    if not found:
+        console().line("There are no runs yet. Start one with `sagewizard run digits-linear-learner`.")
+        return ExitCode.OK
+    rows = [
+        [
+            state.run_id, state.recipe, state.target, WORDS[state.status], _reached(state),
+            number(_f1(state)), "yes" if state.run_id in alive else "", _when(state.created),
+        ]
+        for state in found
+    ]  # fmt: skip
+    headers = ["run", "recipe", "target", "state", "done", "F1", "alive", "started"]
+    out.line(table(rows, headers, ink=out.ink))
+    return ExitCode.OK
+
+
+def show(options: argparse.Namespace) -> int:
+    """Show one run."""
+    settings = settings_module.load()
+    state = states.find(settings.runs, options.run)
+    entries = Ledger(settings.ledger).of_run(state.run_id)
+    if options.json:
+        alive = any(entry.deleted is None and entry.kind != "s3-prefix" for entry in entries)
+        body = {
+            **_short(state, alive),
+            "steps": {name: dataclasses.asdict(step) for name, step in state.steps.items()},
+            "settings": state.overrides,
+            "costs": state.meters,
+            "resources": [dataclasses.asdict(entry) for entry in entries],
+        }
+        _json(body)
+        return ExitCode.OK
+    out = console(sys.stdout)
+    out.line(f"{state.run_id}  {state.recipe} on {state.target}, {WORDS[state.status]}", "bold")
+    if state.error:
+        out.line(f"  {state.error}", "bad")
+    out.line(f"  folder   {settings.runs / state.run_id}")
+    out.line(f"  started  {_when(state.created)}")
+    for path, value in state.overrides.items():
+        out.line(f"  set      {path} = {value}")
+    out.line()
+    rows = [[name, step.status, duration(step.seconds)] for name, step in state.steps.items()]
+    out.line(table(rows, ["step", "state", "took"], ink=out.ink))
+    metrics = state.outputs("evaluate").get("metrics")
+    if metrics:
+        from sagewizard.render import metric_list
+
+        out.line()
+        out.line(metric_list(metrics, ink=out.ink))
+    alive_entries = [entry for entry in entries if entry.deleted is None]
+    if alive_entries:
+        out.line()
+        rows = [[entry.kind, entry.name, hourly(entry.hourly_usd)] for entry in alive_entries]
+        out.line(table(rows, ["still there", "name", "per hour"], ink=out.ink))
+    if state.status != "finished":
+        console().line(f"Go on with `sagewizard runs resume {state.run_id}`.")
+    return ExitCode.OK
+
+
+def _short(state: RunState, alive: bool) -> dict[str, Any]:
+    return {
+        "run": state.run_id,
+        "recipe": state.recipe,
+        "target": state.target,
+        "region": state.region,
+        "state": state.status,
+        "error": state.error,
+        "created": state.created,
+        "updated": state.updated,
+        "metrics": state.outputs("evaluate").get("metrics", {}),
+        "usd": state.usd,
+        "simulated": state.simulated,
+        "alive": alive,
+    }
+
+
+def _reached(state: RunState) -> str:
+    done = [name for name, step in state.steps.items() if step.status == "finished"]
+    return done[-1] if done else ""
+
+
+def _f1(state: RunState) -> float | None:
+    metrics = state.outputs("evaluate").get("metrics", {})
+    value = metrics.get("f1", metrics.get("macro_f1"))
+    return None if value is None else float(value)
+
+
+def _when(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+
+
+def _json(value: Any) -> None:
+    import orjson
+
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n")

@@ -1,0 +1,194 @@
+"""Calls to the target: one way in for every step, with bounded retries and a record of each call.
+
+botocore retries first (adaptive, six attempts). What still comes back as throttling, a server fault or a
+dropped connection is tried again here, at most four times, waiting 1, 2, 4 and 8 seconds, and never longer
+than until the run is cancelled. Creating calls are safe to repeat: names belong to the run, so a second
+try meets its own resource and adopts it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sagewizard.errors import CancelledError
+from sagewizard.mask import mask
+
+if TYPE_CHECKING:
+    import threading
+
+    from sagewizard.clock import Clock
+    from sagewizard.target import Target
+
+RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0)
+_RETRY_CODES = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "InternalFailure",
+        "InternalServerError",
+        "InternalError",
+        "InternalServerException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "InternalDependencyException",
+        "ModelNotReadyException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+    }
+)
+
+
+class CallObserver(Protocol):
+    """Hears of every call that is to be shown."""
+
+    def __call__(
+        self,
+        *,
+        service: str,
+        operation: str,
+        request: dict[str, Any],
+        response: dict[str, Any] | None,
+        seconds: float,
+        attempt: int,
+        error_code: str,
+        error_message: str,
+    ) -> None:
+        """Take one call."""
+        ...
+
+
+class Api:
+    """Makes calls for one run. Raises botocore's own exceptions; whoever runs the step translates them."""
+
+    def __init__(
+        self, target: Target, *, clock: Clock, cancel: threading.Event, observer: CallObserver | None = None
+    ) -> None:
+        self._target = target
+        self._clock = clock
+        self._cancel = cancel
+        self._observer = observer
+        keys = target.credentials
+        self._secrets = tuple(s for s in (keys.secret_key, keys.session_token) if s) if keys else ()
+
+    def __call__(
+        self, service: str, operation: str, *, show: bool = True, **parameters: Any
+    ) -> dict[str, Any]:
+        """Call an operation by its API name, e.g. `("sagemaker", "CreateModel", ModelName=...)`.
+
+        With `show=False` (polling) only failures are recorded.
+        """
+        from botocore import xform_name
+
+        method = getattr(self._target.client(service), xform_name(operation))
+        attempt = 0
+        while True:
+            attempt += 1
+            if self._cancel.is_set():
+                raise CancelledError("The run was cancelled.")
+            started = self._clock.monotonic()
+            try:
+                response: dict[str, Any] = method(**parameters)
+            except Exception as error:
+                self._record(service, operation, parameters, None, started, attempt, error)
+                if attempt > len(RETRY_DELAYS) or not may_pass(error):
+                    raise
+                if self._clock.wait(self._cancel, RETRY_DELAYS[attempt - 1]):
+                    raise CancelledError("The run was cancelled.") from error
+                continue
+            if show:
+                self._record(service, operation, parameters, response, started, attempt, None)
+            return response
+
+    def record(
+        self, service: str, operation: str, request: dict[str, Any], response: dict[str, Any], seconds: float
+    ) -> None:
+        """Record a call that was made elsewhere, such as a managed transfer."""
+        if self._observer is not None:
+            self._observer(
+                service=service, operation=operation, request=mask(request, self._secrets),
+                response=mask(response, self._secrets), seconds=seconds, attempt=1,
+                error_code="", error_message="",
+            )  # fmt: skip
+
+    def _record(
+        self,
+        service: str,
+        operation: str,
+        request: dict[str, Any],
+        response: dict[str, Any] | None,
+        started: float,
+        attempt: int,
+        error: Exception | None,
+    ) -> None:
+        if self._observer is None:
+            return
+        self._observer(
+            service=service,
+            operation=operation,
+            request=mask(request, self._secrets),
+            response=None if response is None else mask(response, self._secrets),
+            seconds=round(self._clock.monotonic() - started, 6),
+            attempt=attempt,
+            error_code="" if error is None else error_code(error) or type(error).__name__,
+            error_message="" if error is None else str(mask(error_message(error), self._secrets)),
+        )
+
+
+def error_code(error: BaseException) -> str:
+    """Return the code of an AWS error, "" for anything else."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def error_message(error: BaseException) -> str:
+    """Return the message of an AWS error without botocore's wrapping; of anything else its text."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict) and response.get("Error", {}).get("Message"):
+        return str(response["Error"]["Message"])
+    return str(error)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether trying again may help: throttling, a fault of the server, a dropped connection."""
+    from botocore import exceptions
+
+    if isinstance(
+        error,
+        exceptions.EndpointConnectionError
+        | exceptions.ConnectionClosedError
+        | exceptions.ReadTimeoutError
+        | exceptions.ConnectTimeoutError
+        | exceptions.ResponseStreamingError,
+    ):
+        return True
+    if error_code(error) in _RETRY_CODES:
+        return True
+    response = getattr(error, "response", None)
+    status = (
+        response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) if isinstance(response, dict) else 0
+    )
+    return bool(status >= 500)
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether the target says that the thing is not there (SageMaker says so with a ValidationException)."""
+    code, message = error_code(error), error_message(error)
+    if code in ("ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "404", "NoSuchBucket"):
+        return True
+    return code == "ValidationException" and message.startswith(
+        ("Could not find", "Requested resource not found", "Amazon SageMaker can't find")
+    )
+
+
+def exists_already(error: BaseException) -> bool:
+    """Whether a create call met a resource of the same name."""
+    code, message = error_code(error), error_message(error)
+    return code == "ResourceInUse" or (
+        code == "ValidationException" and message.startswith("Cannot create already existing")
+    )

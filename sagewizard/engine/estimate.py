@@ -1,0 +1,75 @@
+"""What a recipe costs on AWS: its author's minutes for each step, times the price of the instance at work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sagewizard.engine.costs import HOSTING, TRAINING, TRANSFORM
+
+if TYPE_CHECKING:
+    from sagewizard.recipe.recipe import Recipe
+    from sagewizard.target import PriceList
+
+# A training or transform job is billed from when its machine is ready, about a minute after its creation.
+UNBILLED_START_MINUTES = 1.0
+AFTER_DEPLOY = ("predict", "transform", "evaluate", "teardown")
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateItem:
+    """One line: what is used for how many billed minutes at what price; `usd` None when no price is known."""
+
+    what: str
+    instance_type: str
+    instance_count: int
+    minutes: float
+    hourly_usd: float | None
+    usd: float | None
+    price_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """All lines, their sum in USD, and the minutes the whole recipe takes."""
+
+    items: tuple[EstimateItem, ...]
+    usd: float
+    minutes: float
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where the prices are from."""
+        return tuple(dict.fromkeys(item.price_source for item in self.items if item.price_source))
+
+
+def estimate(recipe: Recipe, prices: PriceList, region: str) -> Estimate:
+    """Estimate one run of a recipe from beginning to end."""
+    minutes: dict[str, float] = {step.step: step.minutes for step in recipe.file.steps}
+    jobs = [("train", "training", TRAINING), ("transform", "batch transform", TRANSFORM)]
+    wanted = [
+        (what, step, component, max(0.0, minutes[step] - UNBILLED_START_MINUTES))
+        for step, what, component in jobs
+        if step in minutes
+    ]
+    if "deploy" in minutes:
+        up = sum(minutes.get(step, 0.0) for step in AFTER_DEPLOY)
+        wanted.insert(1, ("endpoint", "deploy", HOSTING, up))
+    items = []
+    for what, step, component, billed in wanted:
+        instance_type = str(recipe.value(f"{step}.instance_type"))
+        count = int(recipe.value(f"{step}.instance_count") or 1)
+        price = prices.hourly(region, instance_type, component)
+        hourly = price.usd_per_hour * count if price else None
+        items.append(
+            EstimateItem(
+                what,
+                instance_type,
+                count,
+                billed,
+                hourly,
+                None if hourly is None else hourly * billed / 60.0,
+                price.source if price else "",
+            )
+        )
+    return Estimate(tuple(items), sum(item.usd or 0.0 for item in items), recipe.estimated_minutes())

@@ -1,0 +1,217 @@
+"""Step dataset: loads the data and checks, before anything is created, that the run can work with it."""
+
+from __future__ import annotations
+
+import hashlib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sagewizard.data.dataset import DatasetSpec
+from sagewizard.data.datasets import load_dataset
+from sagewizard.data.profile import check
+from sagewizard.engine.steps.result import StepResult
+from sagewizard.engine.table import Part, Table
+from sagewizard.errors import DataError, UsageError
+from sagewizard.events import DatasetLoaded
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sagewizard.data.dataset import Dataset, Split
+    from sagewizard.data.sources import Progress
+    from sagewizard.engine.context import RunContext
+    from sagewizard.recipe.recipe import Recipe
+
+# Where SageMaker's own model of its API lists the instance types of each component.
+_INSTANCE_SHAPES = {
+    "train": "TrainingInstanceType",
+    "deploy": "ProductionVariantInstanceType",
+    "transform": "TransformInstanceType",
+}
+
+
+def run(context: RunContext) -> StepResult:
+    """Load and check; nothing exists yet, here or on the target, when one of the checks fails."""
+    check_instances(context)
+    table = load_and_check(context, tell=True)
+    context.dataset = table
+    rows = {name: len(part) for name, part in table.parts.items()}
+    names, counts = np.unique(
+        np.concatenate([part.labels for part in table.parts.values()]), return_counts=True
+    )
+    labels = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+    context.emit(
+        DatasetLoaded, step="dataset", dataset=table.name, source=table.source, features=table.features,
+        rows=rows, labels=labels if table.classes else {}, image_height=table.image_height,
+        image_width=table.image_width, positive_label=table.positive_label,
+    )  # fmt: skip
+    listed = ", ".join(f"{count:,} {name}" for name, count in rows.items())
+    return StepResult(
+        f"{table.name}: {listed} rows of {table.features} columns, from {table.source}",
+        {"dataset": table.name, "source": table.source, "rows": rows, "fingerprint": table.fingerprint},
+    )
+
+
+def load_and_check(context: RunContext, *, tell: bool = False) -> Table:
+    """Load the recipe's data and check it; a resumed run has to meet the data that it began with."""
+    recipe = context.recipe
+
+    def moved(progress: Progress) -> None:
+        context.progress(f"Downloading from {progress.label}", progress.done, progress.total, "bytes")
+
+    dataset = load_dataset(
+        specification(recipe), settings=context.settings, on_progress=moved, cancel=context.cancel
+    )
+    context.check_cancel()
+    parameters = recipe.effective_hyperparameters()
+    positive = recipe.value("dataset.positive_label")
+    asked = dataset if positive is None else dataset.one_against_rest(str(positive))
+    findings = check(asked, batch_size=_batch_size(recipe, parameters))
+    table = _table(dataset, asked, recipe, parameters.get("predictor_type", ""))
+    if tell:
+        for finding in findings:
+            context.warn(finding.message)
+    _check_width(table, parameters)
+    begun = context.state.outputs("dataset").get("fingerprint")
+    if begun is not None and begun != table.fingerprint:
+        raise DataError(
+            "The data is not the data that this run began with.", file=table.source,
+            remedy="Start a new run with the new data.",
+        )  # fmt: skip
+    return table
+
+
+def specification(recipe: Recipe) -> DatasetSpec:
+    """Return what the recipe says of the data; a relative path starts at the recipe's folder."""
+    section = recipe.file.dataset
+    values = recipe.step_values("dataset")
+    positive = recipe.value("dataset.positive_label")
+    path = None
+    if section.path is not None:
+        path = str((Path(recipe.source).parent / Path(section.path).expanduser()).absolute())
+    return DatasetSpec(
+        name=section.name,
+        path=path,
+        label_column=section.label_column,
+        header=section.header,
+        positive_label=None if positive is None else str(positive),
+        train=_share(values.get("train")),
+        validation=_share(values.get("validation")),
+        test=_share(values.get("test")),
+        seed=int(values.get("seed", 0)),
+        stratified=bool(values.get("stratified", True)),
+    )
+
+
+def _share(value: object) -> float | None:
+    return None if value is None else float(str(value))
+
+
+def _batch_size(recipe: Recipe, parameters: dict[str, str]) -> int | None:
+    known = recipe.algorithm.hyperparameter("mini_batch_size")
+    text = parameters.get("mini_batch_size") or (known.default if known else None) or ""
+    return int(text) if text.isdigit() else None
+
+
+def _table(dataset: Dataset, asked: Dataset, recipe: Recipe, predictor_type: str) -> Table:
+    positive = recipe.value("dataset.positive_label")
+    _check_task(asked, recipe, predictor_type)
+    names = np.array(dataset.class_names) if dataset.class_names else None
+    parts = {}
+    for name, split in asked.splits.items():
+        original = dataset.splits[name].labels
+        parts[name] = Part(
+            features=split.features,
+            labels=np.array([f"{value:g}" for value in original]) if names is None else names[original],
+            targets=_targets(split, asked, predictor_type),
+        )
+    for needed in ("train", "test"):
+        if needed not in parts:
+            raise DataError(
+                f"The dataset {dataset.name} has no {needed} part.",
+                remedy="Give each part of the split a share.",
+            )
+    height, width = dataset.image_shape or (None, None)
+    return Table(
+        name=dataset.name,
+        source=dataset.source,
+        parts=parts,
+        columns=dataset.feature_names,
+        classes=() if predictor_type == "regressor" else asked.class_names,
+        image_height=height,
+        image_width=width,
+        positive_label=None if positive is None else str(positive),
+        fingerprint=_fingerprint(parts),
+    )
+
+
+def _targets(split: Split, asked: Dataset, predictor_type: str) -> NDArray[np.float32]:
+    if predictor_type == "regressor" and asked.class_names:
+        # Whole numbers of few values are read as classes; a regressor wants the numbers themselves.
+        values: NDArray[np.float32] = np.array([float(name) for name in asked.class_names], np.float32)
+        return np.take(values, split.labels)
+    return split.labels.astype(np.float32)
+
+
+def _fingerprint(parts: dict[str, Part]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(parts):
+        part = parts[name]
+        digest.update(f"{name} {part.features.shape}\n".encode())
+        digest.update(np.ascontiguousarray(part.features).data)
+        digest.update(np.ascontiguousarray(part.targets).data)
+    return digest.hexdigest()
+
+
+def _check_task(dataset: Dataset, recipe: Recipe, predictor_type: str) -> None:
+    classes = len(dataset.class_names)
+    if predictor_type == "binary_classifier" and classes != 2:
+        found = f"{classes} different labels" if classes else "numbers to predict, not classes"
+        raise DataError(
+            f"A binary_classifier needs two labels, and {dataset.name} has {found}.",
+            remedy="Say which label to tell from the others: --set dataset.positive_label=..., or take"
+            " another predictor_type.",
+        )
+    if predictor_type == "multiclass_classifier":
+        wanted = recipe.effective_hyperparameters().get("num_classes", "")
+        if not classes or str(classes) != wanted:
+            raise DataError(
+                f"{dataset.name} has {classes} different labels, and num_classes is {wanted}.",
+                remedy=f"Set it right: --set train.num_classes={classes}." if classes else "Use a regressor.",
+            )
+    if predictor_type == "regressor" and classes:
+        try:
+            [float(name) for name in dataset.class_names]
+        except ValueError as error:
+            raise DataError(
+                f"A regressor needs numbers to predict, and the labels of {dataset.name} are names.",
+                remedy="Take the predictor_type binary_classifier or multiclass_classifier.",
+            ) from error
+
+
+def _check_width(table: Table, parameters: dict[str, str]) -> None:
+    wanted = parameters.get("feature_dim", "auto")
+    if wanted != "auto" and int(wanted) != table.features:
+        raise DataError(
+            f"feature_dim is {wanted}, and {table.name} has {table.features} columns.",
+            remedy=f"Set it right: --set train.feature_dim={table.features}, or leave it out.",
+        )
+
+
+def check_instances(context: RunContext) -> None:
+    """Refuse an instance type that SageMaker does not know for the step; the nearest ones are offered."""
+    model = context.target.client("sagemaker").meta.service_model
+    for step, shape in _INSTANCE_SHAPES.items():
+        if step not in context.recipe.steps:
+            continue
+        wanted = context.text("instance_type", step)
+        known = list(model.shape_for(shape).enum)
+        if wanted not in known:
+            near = get_close_matches(wanted, known, n=3, cutoff=0.7)
+            raise UsageError(
+                f"{step}.instance_type: SageMaker has no {wanted} for this.",
+                remedy=f"Did you mean {' or '.join(near)}?" if near else "ml.m5.large works everywhere.",
+            )

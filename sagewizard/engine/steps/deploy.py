@@ -1,0 +1,131 @@
+"""Step deploy: a model, an endpoint configuration, an endpoint; ends when the endpoint is InService."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sagewizard.engine.api import exists_already
+from sagewizard.engine.costs import HOSTING
+from sagewizard.engine.following import JobWatch
+from sagewizard.engine.logs import LogFollower
+from sagewizard.engine.steps.result import StepResult
+from sagewizard.engine.waiting import wait_until
+from sagewizard.errors import JobFailedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sagewizard.engine.context import RunContext
+    from sagewizard.engine.ledger import Entry
+
+KIND = "endpoint"
+VARIANT = "AllTraffic"
+CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
+# SageMaker gives up on a container that does not answer after about half an hour.
+WAIT_LIMIT = 2700.0
+
+
+def run(context: RunContext) -> StepResult:
+    """Make the three parts, each found again when an earlier try has made it, and wait."""
+    model = ensure_model(context)
+    instance_type, count = context.text("instance_type"), context.number("instance_count")
+    config, endpoint = context.name("config"), context.name("endpoint")
+    _ensure(
+        context, context.intend("endpoint-config", config), "CreateEndpointConfig", "EndpointConfigArn",
+        {
+            "EndpointConfigName": config,
+            "ProductionVariants": [
+                {
+                    "VariantName": VARIANT,
+                    "ModelName": model,
+                    "InitialInstanceCount": count,
+                    "InstanceType": instance_type,
+                    "InitialVariantWeight": 1.0,
+                }
+            ],
+            "Tags": context.tags(),
+        },
+        ("DescribeEndpointConfig", "EndpointConfigName"),
+    )  # fmt: skip
+    entry = context.intend(KIND, endpoint, component=HOSTING, instance_type=instance_type, count=count)
+    arn = _ensure(
+        context, entry, "CreateEndpoint", "EndpointArn",
+        {"EndpointName": endpoint, "EndpointConfigName": config, "Tags": context.tags()},
+        ("DescribeEndpoint", "EndpointName"),
+    )  # fmt: skip
+    _until_in_service(context, endpoint, instance_type, count)
+    context.cost_changed()
+    price = f", ${entry.hourly_usd:.3f} an hour from now on" if entry.hourly_usd else ""
+    return StepResult(
+        f"{endpoint} is InService on {count} x {instance_type}{price}",
+        {"model": model, "endpoint_config": config, "endpoint": endpoint, "arn": arn, "variant": VARIANT},
+    )
+
+
+def ensure_model(context: RunContext) -> str:
+    """Make the model of the run's training job, or find it; deploy and transform share it."""
+    trained = context.outputs("train")
+    # Named after the training job: the same artifact is the same model, whichever step needs it first.
+    name = str(trained["job"]).replace("-train", "-model", 1)
+    request = {
+        "ModelName": name,
+        "PrimaryContainer": {"Image": trained["image"], "ModelDataUrl": trained["model_artifact"]},
+        "ExecutionRoleArn": context.target.role_arn,
+        "Tags": context.tags(),
+    }
+    _ensure(
+        context, context.intend("model", name), "CreateModel", "ModelArn", request,
+        ("DescribeModel", "ModelName"),
+    )  # fmt: skip
+    return name
+
+
+def _ensure(
+    context: RunContext,
+    entry: Entry,
+    create: str,
+    arn_member: str,
+    request: Mapping[str, Any],
+    describe: tuple[str, str],
+) -> str:
+    adopted = False
+    try:
+        arn = str(context.api("sagemaker", create, **request)[arn_member])
+    except Exception as error:
+        if not exists_already(error):
+            if getattr(error, "response", None) is not None:
+                context.ledger.deleted(entry.id, now=context.clock.now(), note="refused")
+            raise
+        adopted = True
+        operation, member = describe
+        arn = str(context.api("sagemaker", operation, **dict[str, Any]({member: entry.name}))[arn_member])
+    if not (adopted and entry.created is not None):
+        context.made(entry, arn, adopted=adopted)
+    return arn
+
+
+def _until_in_service(context: RunContext, name: str, instance_type: str, count: int) -> None:
+    watch = JobWatch(
+        context, KIND, name, LogFollower(context.api, f"/aws/sagemaker/Endpoints/{name}", f"{VARIANT}/")
+    )
+
+    def look() -> dict[str, Any]:
+        answer = context.api("sagemaker", "DescribeEndpoint", show=watch.changes(), EndpointName=name)
+        status = answer["EndpointStatus"]
+        watch.status(status, answer.get("FailureReason", ""))
+        watch.log(last=status == "Failed")
+        return answer
+
+    answer = wait_until(
+        look, lambda seen: seen["EndpointStatus"] not in CHANGING, clock=context.clock, cancel=context.cancel,
+        every=context.target.poll_seconds, limit=WAIT_LIMIT, what=f"The endpoint {name}",
+        remedy="Resume the run to go on waiting, or tear it down.",
+    )  # fmt: skip
+    if answer["EndpointStatus"] != "InService":
+        reason = answer.get("FailureReason") or f"its status is {answer['EndpointStatus']}"
+        raise JobFailedError(
+            f"The endpoint {name} could not start: {reason}",
+            remedy="The last log lines say why; correct it, then resume the run.",
+        )
+    since = answer["LastModifiedTime"].timestamp()
+    context.meter.start(KIND, name, HOSTING, instance_type, count, since)

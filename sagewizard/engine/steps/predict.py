@@ -1,0 +1,105 @@
+"""Step predict: one row to the endpoint, request and reply shown whole; then the test split in N requests."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, Any
+
+from sagewizard.data import csvio
+from sagewizard.engine.predictions import Answer, class_name, read_json, save
+from sagewizard.engine.steps.result import StepResult
+from sagewizard.errors import UsageError
+from sagewizard.events import PredictionMade, PredictionsCompared
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from sagewizard.engine.context import RunContext
+    from sagewizard.engine.table import Part
+
+CONTENT_TYPE = "text/csv"
+ACCEPT = "application/json"
+# InvokeEndpoint takes bodies of at most 6 MB.
+MOST_BYTES = 6 * 1024 * 1024
+FILE = "predictions-endpoint.csv"
+
+
+def run(context: RunContext) -> StepResult:
+    """Ask the endpoint; answers go to results/predictions-endpoint.csv."""
+    endpoint = str(context.outputs("deploy")["endpoint"])
+    part = context.dataset.parts["test"]
+    row = context.number("row")
+    if row > len(part):
+        raise UsageError(
+            f"predict.row is {row}, and the test split has {len(part)} rows.",
+            remedy=f"Choose a row from 1 to {len(part)}.",
+        )
+    _one(context, endpoint, part, row)
+    answers, seconds = _all(context, endpoint, part)
+    save(context.results / FILE, answers, [float(value) for value in part.targets])
+    correct = sum(answer.value == float(target) for answer, target in zip(answers, part.targets, strict=True))
+    median = statistics.median(seconds)
+    context.emit(
+        PredictionsCompared, step="predict", source="endpoint", requests=len(seconds), rows=len(part),
+        correct=correct, median_seconds=median, slowest_seconds=max(seconds),
+    )  # fmt: skip
+    context.cost_changed()
+    return StepResult(
+        f"{correct:,} of {len(part):,} test rows right, in {len(seconds)} requests of {median * 1000:.0f} ms",
+        {"file": FILE, "rows": len(part), "correct": correct, "requests": len(seconds)},
+    )
+
+
+def _invoke(context: RunContext, endpoint: str, body: bytes, *, show: bool) -> tuple[bytes, float]:
+    started = context.clock.monotonic()
+    answer: dict[str, Any] = context.api(
+        "sagemaker-runtime", "InvokeEndpoint", show=False, EndpointName=endpoint,
+        ContentType=CONTENT_TYPE, Accept=ACCEPT, Body=body,
+    )  # fmt: skip
+    reply: bytes = answer["Body"].read()
+    seconds = context.clock.monotonic() - started
+    if show:
+        request = {"EndpointName": endpoint, "ContentType": CONTENT_TYPE, "Accept": ACCEPT, "Body": body}
+        context.api.record(
+            "sagemaker-runtime", "InvokeEndpoint", request, {**answer, "Body": reply}, round(seconds, 6)
+        )
+    return reply, seconds
+
+
+def _one(context: RunContext, endpoint: str, part: Part, row: int) -> None:
+    table = context.dataset
+    body = csvio.encode_csv(part.features[row - 1 : row])
+    reply, seconds = _invoke(context, endpoint, body, show=True)
+    (answer,) = read_json(reply, 1, source=f"The endpoint {endpoint}")
+    expected = float(part.targets[row - 1])
+    context.emit(
+        PredictionMade, step="predict", endpoint=endpoint, row=row, content_type=CONTENT_TYPE,
+        request=body.decode(), accept=ACCEPT, response=reply.decode("utf-8", "replace"),
+        seconds=round(seconds, 6), expected=class_name(table, expected),
+        predicted=class_name(table, answer.value), score=answer.score, correct=answer.value == expected,
+    )  # fmt: skip
+
+
+def _all(context: RunContext, endpoint: str, part: Part) -> tuple[list[Answer], list[float]]:
+    rows = len(part)
+    requests = min(context.number("requests"), rows)
+    bounds = [rows * number // requests for number in range(requests + 1)]
+    answers: list[Answer] = []
+    seconds: list[float] = []
+    for number in range(requests):
+        context.check_cancel()
+        for body, count in _bodies(part.features[bounds[number] : bounds[number + 1]]):
+            reply, took = _invoke(context, endpoint, body, show=False)
+            seconds.append(took)
+            answers += read_json(reply, count, source=f"The endpoint {endpoint}")
+        context.progress("Predicting the test split", bounds[number + 1], rows, "rows")
+    return answers, seconds
+
+
+def _bodies(features: NDArray[np.float32]) -> list[tuple[bytes, int]]:
+    body = csvio.encode_csv(features)
+    if len(body) <= MOST_BYTES or len(features) == 1:
+        return [(body, len(features))]
+    half = len(features) // 2
+    return _bodies(features[:half]) + _bodies(features[half:])

@@ -1,0 +1,175 @@
+"""Step train: one training job, followed to its end: status, log, metrics, cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sagewizard import algorithms
+from sagewizard.engine.api import exists_already
+from sagewizard.engine.costs import TRAINING
+from sagewizard.engine.following import JobWatch
+from sagewizard.engine.logs import LogFollower, MetricReader
+from sagewizard.engine.steps.result import StepResult
+from sagewizard.engine.waiting import wait_until
+from sagewizard.errors import JobFailedError, UsageError
+
+if TYPE_CHECKING:
+    from sagewizard.engine.context import RunContext
+
+KIND = "training-job"
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+ENDED = ("Completed", "Failed", "Stopped")
+# Waiting for capacity and loading data come on top of the job's own longest run.
+WAIT_BEYOND_RUNTIME = 3600.0
+
+
+def run(context: RunContext) -> StepResult:
+    """Create the job, or find the one that an earlier try made, and follow it."""
+    name = context.name("train")
+    request = _request(context, name)
+    entry = context.intend(
+        KIND, name, component=TRAINING, instance_type=request["ResourceConfig"]["InstanceType"],
+        count=request["ResourceConfig"]["InstanceCount"],
+    )  # fmt: skip
+    adopted = False
+    try:
+        arn = context.api("sagemaker", "CreateTrainingJob", **request)["TrainingJobArn"]
+    except Exception as error:
+        if not exists_already(error):
+            _never_made(context, entry.id, error)
+            raise
+        adopted = True
+        arn = context.api("sagemaker", "DescribeTrainingJob", TrainingJobName=name)["TrainingJobArn"]
+        _check_same(context, name, request)
+    context.made(entry, arn, adopted=adopted)
+    answer = _follow(context, name, request)
+    context.ledger.deleted(entry.id, now=context.clock.now(), note=f"ended: {answer['TrainingJobStatus']}")
+    _bill(context, name, answer, ended=True)
+    context.cost_changed()
+    return _result(context, name, answer)
+
+
+def _never_made(context: RunContext, entry_id: int, error: Exception) -> None:
+    # A refusal is certain; after a dropped connection the job may exist, and the entry stays open.
+    if getattr(error, "response", None) is not None:
+        context.ledger.deleted(entry_id, now=context.clock.now(), note="refused")
+
+
+def _request(context: RunContext, name: str) -> dict[str, Any]:
+    prepared = context.outputs("prepare")
+    recipe, target = context.recipe, context.target
+    channels = [
+        {
+            "ChannelName": channel,
+            "DataSource": {
+                "S3DataSource": {
+                    "S3DataType": "S3Prefix",
+                    "S3Uri": prepared["channels"][channel],
+                    "S3DataDistributionType": "FullyReplicated",
+                }
+            },
+            "ContentType": prepared["content_type"],
+            "CompressionType": "None",
+            "RecordWrapperType": "None",
+        }
+        for channel in ("train", "validation")
+        if channel in prepared["channels"]
+    ]
+    return {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {
+            "TrainingImage": algorithms.image_uri(recipe.algorithm.name, target.region),
+            "TrainingInputMode": "File",
+        },
+        "RoleArn": target.role_arn,
+        "HyperParameters": recipe.effective_hyperparameters(),
+        "InputDataConfig": channels,
+        "OutputDataConfig": {"S3OutputPath": context.s3("output")},
+        "ResourceConfig": {
+            "InstanceType": context.text("instance_type"),
+            "InstanceCount": context.number("instance_count"),
+            "VolumeSizeInGB": context.number("volume_gb"),
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": context.number("max_runtime_seconds")},
+        "Tags": context.tags(),
+    }
+
+
+def _check_same(context: RunContext, name: str, request: dict[str, Any]) -> None:
+    answer = context.api("sagemaker", "DescribeTrainingJob", show=False, TrainingJobName=name)
+    if answer.get("HyperParameters", {}) != request["HyperParameters"]:
+        raise UsageError(
+            f"The training job {name} of this run was made with other hyperparameters.",
+            remedy="Train again under a new name: --from train.",
+        )
+
+
+def _follow(context: RunContext, name: str, request: dict[str, Any]) -> dict[str, Any]:
+    follower = LogFollower(context.api, LOG_GROUP, f"{name}/")
+    reader = MetricReader(context.recipe.algorithm.metric_definitions)
+    watch = JobWatch(context, KIND, name, follower, reader)
+
+    def look() -> dict[str, Any]:
+        answer = context.api("sagemaker", "DescribeTrainingJob", show=watch.changes(), TrainingJobName=name)
+        ended = answer["TrainingJobStatus"] in ENDED
+        # The log is read after the status, so that a job that has ended has written all of it.
+        watch.training(answer)
+        watch.log(last=ended)
+        _bill(context, name, answer, ended=ended)
+        return answer
+
+    return wait_until(
+        look, lambda answer: answer["TrainingJobStatus"] in ENDED, clock=context.clock, cancel=context.cancel,
+        every=context.target.poll_seconds,
+        limit=request["StoppingCondition"]["MaxRuntimeInSeconds"] + WAIT_BEYOND_RUNTIME,
+        what=f"The training job {name}",
+        remedy="It may still be running: resume the run to go on waiting, or tear it down.",
+    )  # fmt: skip
+
+
+def _bill(context: RunContext, name: str, answer: dict[str, Any], *, ended: bool) -> None:
+    started = answer.get("TrainingStartTime")
+    if started is None:
+        return
+    resources = answer["ResourceConfig"]
+    context.meter.start(
+        KIND, name, TRAINING, resources["InstanceType"], resources["InstanceCount"], started.timestamp()
+    )
+    if ended:
+        end = answer.get("TrainingEndTime")
+        context.meter.stop(
+            KIND, name, at=end.timestamp() if end else None,
+            billed_seconds=answer.get("BillableTimeInSeconds"),
+        )  # fmt: skip
+    context.cost_changed(at_most_every=2.0)
+
+
+def _result(context: RunContext, name: str, answer: dict[str, Any]) -> StepResult:
+    status = answer["TrainingJobStatus"]
+    if status == "Failed":
+        raise JobFailedError(
+            f"The training job {name} failed: {answer.get('FailureReason', 'no reason was given')}",
+            remedy="Correct what the reason names, e.g. with --set, and run again from train: --from train.",
+        )
+    if status == "Stopped":
+        raise JobFailedError(
+            f"The training job {name} was stopped"
+            + (" at its longest run" if answer.get("SecondaryStatus") == "MaxRuntimeExceeded" else "")
+            + ".",
+            remedy="Run it again: --from train, with a longer train.max_runtime_seconds if it needs one.",
+        )
+    metrics = {
+        metric["MetricName"]: float(metric["Value"]) for metric in answer.get("FinalMetricDataList", [])
+    }
+    billed = int(answer.get("BillableTimeInSeconds", 0))
+    shown = metrics.get("validation:binary_classification_accuracy")
+    return StepResult(
+        f"Trained in {billed} billed seconds" + (f", validation accuracy {shown:.4f}" if shown else ""),
+        {
+            "job": name,
+            "model_artifact": answer["ModelArtifacts"]["S3ModelArtifacts"],
+            "billable_seconds": billed,
+            "metrics": metrics,
+            "image": answer["AlgorithmSpecification"]["TrainingImage"],
+        },
+    )

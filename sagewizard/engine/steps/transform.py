@@ -1,0 +1,155 @@
+"""Step transform: a batch transform job over the test CSV, and its output brought back and compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sagewizard.engine.api import exists_already
+from sagewizard.engine.costs import TRANSFORM
+from sagewizard.engine.following import JobWatch
+from sagewizard.engine.logs import LogFollower
+from sagewizard.engine.predictions import Answer, read_json_lines, save
+from sagewizard.engine.steps.deploy import ensure_model
+from sagewizard.engine.steps.result import StepResult
+from sagewizard.engine.waiting import wait_until
+from sagewizard.errors import JobFailedError
+from sagewizard.events import PredictionsCompared
+
+if TYPE_CHECKING:
+    from sagewizard.engine.context import RunContext
+
+KIND = "transform-job"
+LOG_GROUP = "/aws/sagemaker/TransformJobs"
+ENDED = ("Completed", "Failed", "Stopped")
+FILE = "predictions-transform.csv"
+
+
+def run(context: RunContext) -> StepResult:
+    """Create the job or find it, follow it, read its output."""
+    name = context.name("transform")
+    model = ensure_model(context)
+    request = _request(context, name, model)
+    resources = request["TransformResources"]
+    entry = context.intend(
+        KIND, name, component=TRANSFORM, instance_type=resources["InstanceType"],
+        count=resources["InstanceCount"],
+    )  # fmt: skip
+    adopted = False
+    try:
+        arn = context.api("sagemaker", "CreateTransformJob", **request)["TransformJobArn"]
+    except Exception as error:
+        if not exists_already(error):
+            if getattr(error, "response", None) is not None:
+                context.ledger.deleted(entry.id, now=context.clock.now(), note="refused")
+            raise
+        adopted = True
+        arn = context.api("sagemaker", "DescribeTransformJob", TransformJobName=name)["TransformJobArn"]
+    context.made(entry, arn, adopted=adopted)
+    answer = _follow(context, name)
+    status = answer["TransformJobStatus"]
+    context.ledger.deleted(entry.id, now=context.clock.now(), note=f"ended: {status}")
+    context.cost_changed()
+    if status != "Completed":
+        reason = answer.get("FailureReason") or "no reason was given"
+        raise JobFailedError(
+            f"The transform job {name} {'failed: ' + str(reason) if status == 'Failed' else 'was stopped'}.",
+            remedy="Correct what the reason names, then run again: --from transform.",
+        )
+    return _result(context, name, answer)
+
+
+def _request(context: RunContext, name: str, model: str) -> dict[str, Any]:
+    prepared = context.outputs("prepare")
+    return {
+        "TransformJobName": name,
+        "ModelName": model,
+        "BatchStrategy": context.text("strategy"),
+        "MaxPayloadInMB": context.number("max_payload_mb"),
+        "TransformInput": {
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": prepared["channels"]["test"]}},
+            "ContentType": "text/csv",
+            "SplitType": "Line",
+            "CompressionType": "None",
+        },
+        "TransformOutput": {
+            "S3OutputPath": context.s3("transform", name),
+            "Accept": "application/jsonlines",
+            "AssembleWith": "Line",
+        },
+        "TransformResources": {
+            "InstanceType": context.text("instance_type"),
+            "InstanceCount": context.number("instance_count"),
+        },
+        "Tags": context.tags(),
+    }
+
+
+def _follow(context: RunContext, name: str) -> dict[str, Any]:
+    watch = JobWatch(context, KIND, name, LogFollower(context.api, LOG_GROUP, f"{name}/"))
+
+    def look() -> dict[str, Any]:
+        answer = context.api("sagemaker", "DescribeTransformJob", show=watch.changes(), TransformJobName=name)
+        ended = answer["TransformJobStatus"] in ENDED
+        watch.status(answer["TransformJobStatus"], answer.get("FailureReason", ""))
+        watch.log(last=ended)
+        started = answer.get("TransformStartTime")
+        if started is not None:
+            resources = answer["TransformResources"]
+            context.meter.start(
+                KIND, name, TRANSFORM, resources["InstanceType"], resources["InstanceCount"],
+                started.timestamp(),
+            )  # fmt: skip
+            if ended:
+                end = answer.get("TransformEndTime")
+                context.meter.stop(KIND, name, at=end.timestamp() if end else None)
+            context.cost_changed(at_most_every=2.0)
+        return answer
+
+    return wait_until(
+        look, lambda seen: seen["TransformJobStatus"] in ENDED, clock=context.clock, cancel=context.cancel,
+        every=context.target.poll_seconds, limit=float(context.number("max_runtime_seconds")),
+        what=f"The transform job {name}", remedy="Resume the run to go on waiting, or tear it down.",
+    )  # fmt: skip
+
+
+def _result(context: RunContext, name: str, answer: dict[str, Any]) -> StepResult:
+    part = context.dataset.parts["test"]
+    output = str(answer["TransformOutput"]["S3OutputPath"]).rstrip("/")
+    bucket, _, prefix = output.removeprefix("s3://").partition("/")
+    key = f"{prefix}/test.csv.out"
+    reply = context.api("s3", "GetObject", Bucket=bucket, Key=key)
+    body: bytes = reply["Body"].read()
+    answers = read_json_lines(body, len(part), source=f"The transform job {name}")
+    save(context.results / FILE, answers, [float(value) for value in part.targets])
+    correct = sum(one.value == float(target) for one, target in zip(answers, part.targets, strict=True))
+    context.emit(
+        PredictionsCompared, step="transform", source="transform", requests=1, rows=len(part),
+        correct=correct,
+    )  # fmt: skip
+    agreed = _agreement(context, answers)
+    return StepResult(
+        f"{len(answers):,} answers in s3://{bucket}/{key}" + (f", {agreed}" if agreed else ""),
+        {
+            "job": name,
+            "model": answer["ModelName"],
+            "output": f"s3://{bucket}/{key}",
+            "file": FILE,
+            "rows": len(part),
+        },
+    )
+
+
+def _agreement(context: RunContext, answers: list[Answer]) -> str:
+    from sagewizard.engine import predictions
+    from sagewizard.engine.steps import predict
+
+    path = context.results / predict.FILE
+    if not path.exists():
+        return ""
+    _expected, predicted, _scores = predictions.load(path)
+    if len(predicted) != len(answers):
+        return ""
+    same = sum(one.value == other for one, other in zip(answers, predicted, strict=True))
+    if same == len(answers):
+        return "all as the endpoint gave them"
+    return f"{len(answers) - same:,} of them other than the endpoint's"

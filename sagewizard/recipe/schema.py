@@ -1,0 +1,134 @@
+"""The fixed part of a recipe file as pydantic models; options are checked from their own definitions.
+
+Unknown keys are refused everywhere. Texts are keyed by language, English always among them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from sagewizard.recipe.options import STEP_NAMES
+
+FORMAT_VERSION = 1
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Prose = Annotated[str, StringConstraints(max_length=4000, strip_whitespace=True)]
+StepName = Literal[
+    "dataset", "preview", "prepare", "train", "deploy", "predict", "transform", "evaluate", "teardown"
+]
+Scalar = str | int | float | bool
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class StepTexts(_Strict):
+    """What a learner reads at a step."""
+
+    title: Line
+    what: Prose = ""
+    why: Prose = ""
+    expect: Prose = ""
+    cost: Prose = ""
+
+
+def _english(texts: dict[str, Any]) -> dict[str, Any]:
+    if "en" not in texts:
+        raise ValueError("there is no English text: the key en is missing")
+    return texts
+
+
+class Split(_Strict):
+    """How one dataset becomes three: shares, seed, stratified or not."""
+
+    train: float | None = None
+    validation: float | None = None
+    test: float | None = None
+    seed: int | None = None
+    stratified: bool | None = None
+
+
+class DatasetSection(_Strict):
+    """Which data: the `name` of a known dataset, or the `path` of a CSV of one's own and its label column."""
+
+    name: Name | None = None
+    path: Annotated[str, StringConstraints(min_length=1, max_length=1000)] | None = None
+    label_column: str | int | None = None
+    header: bool | None = None
+    positive_label: str | int | None = None
+    split: Split | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DatasetSection:
+        if (self.name is None) == (self.path is None):
+            raise ValueError("give either the name of a dataset or the path of a file")
+        if self.path is not None and self.label_column is None:
+            raise ValueError("a file of one's own needs label_column, its name or its number from 1")
+        if self.path is None and (self.label_column is not None or self.header is not None):
+            raise ValueError("label_column and header go with path, not with name")
+        return self
+
+
+class AlgorithmSection(_Strict):
+    """Which algorithm of the catalogue, and its hyperparameters."""
+
+    name: Name
+    hyperparameters: dict[str, Scalar] = Field(default_factory=dict)
+
+
+class StepSection(_Strict):
+    """One step: its options and its texts; `minutes` is how long it takes on AWS, for the estimate."""
+
+    step: StepName
+    options: dict[str, Scalar] = Field(default_factory=dict)
+    minutes: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    text: dict[Language, StepTexts]
+
+    _text = field_validator("text")(_english)
+
+
+class RecipeFile(_Strict):
+    """A whole recipe file."""
+
+    format_version: Literal[1]
+    name: Name
+    title: dict[Language, Line]
+    summary: dict[Language, Prose]
+    level: Literal["beginner", "intermediate", "advanced"] = "beginner"
+    dataset: DatasetSection
+    algorithm: AlgorithmSection
+    steps: Annotated[list[StepSection], Field(min_length=1)]
+
+    _title = field_validator("title", "summary")(_english)
+
+    @field_validator("steps")
+    @classmethod
+    def _in_order(cls, steps: list[StepSection]) -> list[StepSection]:
+        names = [step.step for step in steps]
+        for earlier, later in itertools.pairwise(names):
+            if STEP_NAMES.index(later) <= STEP_NAMES.index(earlier):
+                raise ValueError(
+                    f"{later} cannot come after {earlier}: each step comes once, in the order"
+                    f" {', '.join(STEP_NAMES)}"
+                )
+        for needed, by in (
+            ("prepare", "train"),
+            ("train", "deploy"),
+            ("train", "transform"),
+            ("deploy", "predict"),
+        ):
+            if by in names and needed not in names:
+                raise ValueError(f"the step {by} needs the step {needed} before it")
+        if names[0] != "dataset":
+            raise ValueError("the first step is dataset")
+        if "deploy" in names and "teardown" not in names:
+            raise ValueError(
+                "a recipe that deploys an endpoint needs a teardown step, or it would cost for ever"
+            )
+        return steps
