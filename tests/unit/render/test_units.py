@@ -31,11 +31,10 @@ def test_approximate_money_carries_a_tilde():
 
 @pytest.mark.parametrize(
     ("usd", "text"),
-    [(0.0464, "$0.0464/h"), (0.056, "$0.0560/h"), (0.12, "$0.12/h"), (3.825, "$3.83/h"), (0, "$0.00/h")],
+    [(0.0464, "$0.0464/h"), (0.056, "$0.0560/h"), (0.12, "$0.12/h"), (3.83, "$3.83/h"), (0, "$0.00/h")],
 )
-def test_hourly(usd, text):
-    # 3.825 is stored as slightly more than it says, so it rounds up.
-    assert units.hourly(usd) in (text, "$3.82/h")
+def test_an_hourly_price_under_ten_cents_keeps_two_more_digits(usd, text):
+    assert units.hourly(usd) == text
 
 
 @pytest.mark.parametrize(
