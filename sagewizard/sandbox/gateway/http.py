@@ -38,15 +38,16 @@ class FileBody:
         self.file.close()
 
 
-class _Gateway(Gateway_10):  # type: ignore[misc]  # cheroot has no types
+class _Gateway(Gateway_10):
     """Translate between cheroot and WSGI, with what AWS's protocols need beyond WSGI.
 
     `sagewizard.headers` has the headers under their own lower-case names, because WSGI cannot tell
     `x-amz-meta-a_b` from `x-amz-meta-a-b`. `REQUEST_URI` is what was sent; PATH_INFO is decoded whole.
     """
 
-    def get_environ(self) -> dict[str, Any]:
-        environ: dict[str, Any] = super().get_environ()
+    def get_environ(self) -> Any:
+        base: Any = super()
+        environ: dict[str, Any] = base.get_environ()
         environ["sagewizard.headers"] = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in self.req.inheaders.items()
@@ -82,7 +83,7 @@ class _Gateway(Gateway_10):  # type: ignore[misc]  # cheroot has no types
             raise OSError(f"only {sent} of {body.size} bytes could be read from {body.file.name}")
 
 
-class HttpServer(Server):  # type: ignore[misc]
+class HttpServer(Server):
     """A threaded HTTP/1.1 server on 127.0.0.1; `prepare()` binds and fills in `port`, `serve()` blocks."""
 
     def __init__(self, port: int = 0) -> None:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, SigV4Auth
+from botocore.auth import HmacV1Auth, S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials as BotoCredentials
@@ -90,7 +90,9 @@ class Verifier:
         if authorization:
             return self._verify_header(method, uri, headers, body, authorization, protocol)
         if "X-Amz-Signature=" in query:
-            return self._verify_query(method, uri, headers, dict(parse_qsl(query, True)), protocol)
+            return self._verify_query(
+                method, uri, headers, dict(parse_qsl(query, keep_blank_values=True)), protocol
+            )
         if "Signature=" in query and "AWSAccessKeyId=" in query and protocol is Protocol.S3:
             return self._verify_old_query(method, uri, headers, bucket)
         raise missing_token(protocol)
@@ -164,8 +166,9 @@ class Verifier:
     def _verify_old_query(self, method: str, uri: str, headers: Mapping[str, str], bucket: str) -> Scope:
         """Check a presigned S3 URL of Signature Version 2, which boto3 still makes unless told otherwise."""
         split = urlsplit(uri)
-        query = dict(parse_qsl(split.query, True))
-        if not hmac.compare_digest(query["AWSAccessKeyId"].encode(), self._access_key.encode()):
+        query = dict(parse_qsl(split.query, keep_blank_values=True))
+        headers = {**headers, **hoisted(query)}
+        if not hmac.compare_digest(query.get("AWSAccessKeyId", "").encode(), self._access_key.encode()):
             raise unknown_key(Protocol.S3)
         expires = query.get("Expires", "")
         if not expires.isdecimal():
@@ -173,15 +176,16 @@ class Verifier:
                            "AWSAccessKeyId parameters", 403)  # fmt: skip
         if time.time() > int(expires):
             raise AwsError("AccessDenied", "Request has expired", 403)
-        signed = HTTPHeaders()
-        for name, value in {**headers, **hoisted(query)}.items():
-            if name in {"content-md5", "content-type"} or name.startswith("x-amz-"):
+        signed: Any = HTTPHeaders()
+        for name, value in headers.items():
+            if name.startswith("x-amz-"):
                 signed[name] = value
-        form = _OldForm(self._keys, expires)
-        path = f"/{bucket}{split.path}" if bucket else None
-        if not hmac.compare_digest(
-            form.get_signature(method, split, signed, auth_path=path).encode(), query["Signature"].encode()
-        ):
+        form: Any = HmacV1Auth(self._keys)
+        standard = (headers.get("content-md5", ""), headers.get("content-type", ""), expires)
+        custom = form.canonical_custom_headers(signed)
+        resource = form.canonical_resource(split, f"/{bucket}{split.path}" if bucket else None)
+        text = "\n".join([method, *standard, *([custom] if custom else []), resource])
+        if not hmac.compare_digest(form.sign_string(text).encode(), query.get("Signature", "").encode()):
             raise wrong_signature(Protocol.S3)
         return Scope("", "s3", UNSIGNED_PAYLOAD, presigned=True)
 
@@ -206,38 +210,18 @@ class Verifier:
         timestamp, region, service = scope
         if "host" not in signed:
             raise incomplete_signature(Protocol.S3 if service == "s3" else Protocol.JSON)
-        names = HTTPHeaders()
+        names: Any = HTTPHeaders()
         for name in signed:
             names[name] = headers.get(name, "")
         request: Any = AWSRequest(method=method, url=f"http://{headers.get('host', '')}{uri}")
         request.context["timestamp"] = timestamp
         request.headers["X-Amz-Content-SHA256"] = payload
-        auth = (_S3Form if service == "s3" else _Form)(self._keys, service, region)
-        auth.signed = names
+        # Botocore's canonical form, over the headers the client says it signed, whatever those are.
+        auth: Any = (S3SigV4Auth if service == "s3" else SigV4Auth)(self._keys, service, region)
+        auth.headers_to_sign = lambda _: names
         text: str = auth.string_to_sign(request, auth.canonical_request(request))
         signature: str = auth.signature(text, request)
         return signature
-
-
-class _Form(SigV4Auth):  # type: ignore[misc]  # botocore has no types
-    """Botocore's canonical form over the headers a client says it signed, whatever those are."""
-
-    signed: Any
-
-    def headers_to_sign(self, request: Any) -> Any:
-        return self.signed
-
-
-class _S3Form(S3SigV4Auth):  # type: ignore[misc]
-    signed: Any
-
-    def headers_to_sign(self, request: Any) -> Any:
-        return self.signed
-
-
-class _OldForm(HmacV1QueryAuth):  # type: ignore[misc]
-    def _get_date(self) -> str:
-        return str(self._expires)
 
 
 def hoisted(query: Mapping[str, str]) -> dict[str, str]:
@@ -245,7 +229,7 @@ def hoisted(query: Mapping[str, str]) -> dict[str, str]:
     return {
         name.lower(): value
         for name, value in query.items()
-        if name.lower() in {"content-md5", "content-type"} or name.startswith("x-amz-")
+        if name in {"content-md5", "content-type"} or name.startswith("x-amz-")
     }
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 
@@ -44,6 +44,7 @@ class Database:
         connection.execute("PRAGMA foreign_keys=ON")
         self._local.connection = connection
         self._local.depth = 0
+        self._local.after = []
         with self._registry_lock:
             for thread in [thread for thread in self._connections if not thread.is_alive()]:
                 self._connections.pop(thread).close()
@@ -68,11 +69,23 @@ class Database:
                 yield connection
             except BaseException:
                 connection.execute("ROLLBACK")
+                self._local.after.clear()
                 raise
             else:
                 connection.execute("COMMIT")
             finally:
                 self._local.depth = 0
+        actions, self._local.after = self._local.after, []
+        for action in actions:
+            action()
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Run something once the outermost transaction is committed, at once outside one; never on rollback."""
+        self._connection()
+        if self._local.depth:
+            self._local.after.append(action)
+        else:
+            action()
 
     def query(self, sql: str, args: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Run one SELECT and return all of its rows; inside a transaction it sees that transaction."""

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sagewizard.sandbox.store.payloads import PayloadFolder, Staged
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from sagewizard.sandbox.store.database import Database
 
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
-_PAGE = 1000
+_FIRST_PAGE, _PAGE = 16, 1000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS s3_buckets (
     name TEXT PRIMARY KEY, region TEXT NOT NULL, created REAL NOT NULL
@@ -47,7 +48,7 @@ class BucketExists(ValueError):  # noqa: N818
 
 
 class BucketNotEmpty(ValueError):  # noqa: N818
-    """A bucket that still holds objects or unfinished uploads cannot be deleted."""
+    """A bucket that still holds objects cannot be deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +198,10 @@ class ObjectStore:
                 )
                 if also is not None:
                     also(connection)
+                self.database.after_commit(partial(self.payloads.unlink, old))
         except BaseException:
             staged.discard()
             raise
-        self.payloads.unlink(old)
         return ObjectInfo(
             bucket=bucket,
             key=key,
@@ -232,7 +233,7 @@ class ObjectStore:
             self.require_bucket(bucket)
             old = self._payload_of(bucket, key)
             connection.execute("DELETE FROM s3_objects WHERE bucket = ? AND key = ?", (bucket, key))
-        self.payloads.unlink(old)
+            self.database.after_commit(partial(self.payloads.unlink, old))
 
     # Reading
 
@@ -273,17 +274,18 @@ class ObjectStore:
     def scan(self, bucket: str, prefix: str, lowest: str, *, strict: bool) -> Iterator[ObjectInfo]:
         """Yield objects below `prefix` whose key is above `lowest` (or equal to it, when not strict)."""
         highest = successor(prefix)
+        size = _FIRST_PAGE  # Grows, because a listing with a delimiter often takes one row and jumps on.
         while True:
             sql = f"SELECT * FROM s3_objects WHERE bucket = ? AND key {'>' if strict else '>='} ?"  # noqa: S608
             args: list[Any] = [bucket, lowest]
             if highest is not None:
                 sql += " AND key < ?"
                 args.append(highest)
-            rows = self.database.query(sql + " ORDER BY key LIMIT ?", [*args, _PAGE])
+            rows = self.database.query(sql + " ORDER BY key LIMIT ?", [*args, size])
             yield from map(self._info, rows)
-            if len(rows) < _PAGE:
+            if len(rows) < size:
                 return
-            lowest, strict = rows[-1]["key"], True
+            lowest, strict, size = rows[-1]["key"], True, min(size * 4, _PAGE)
 
     def materialise(self, info: ObjectInfo, destination: Path, *, writable: bool) -> None:
         """Put the object's bytes at a path that does not exist yet; raises NoSuchKey when it is gone.
@@ -308,8 +310,7 @@ class ObjectStore:
     def sweep(self) -> int:
         """Remove payload files that an interrupted write left behind; for the start, before any writer."""
         known = {row[0] for row in self.database.query("SELECT payload FROM s3_objects")}
-        tables = self.database.query("SELECT 1 FROM sqlite_master WHERE name = 's3_parts'")
-        if tables:
+        if self.database.query("SELECT 1 FROM sqlite_master WHERE name = 's3_parts'"):
             known.update(row[0] for row in self.database.query("SELECT payload FROM s3_parts"))
         return self.payloads.sweep(known)
 

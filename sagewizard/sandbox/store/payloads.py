@@ -112,6 +112,19 @@ class PayloadFolder:
             temporary.unlink(missing_ok=True)
             raise
 
+    def duplicate(self, path: Path, size: int, md5: str) -> Staged:
+        """Give a payload a second name: a hard link, for no payload ever changes."""
+        name, temporary = self._new()
+        target = self.path(name)
+        try:
+            os.link(path, target)
+        except OSError as error:
+            if error.errno not in {errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP}:
+                raise
+            shutil.copyfile(path, temporary)
+            return self._settle(name, temporary, size, md5)
+        return Staged(name=name, path=target, size=size, md5=md5)
+
     def copy_range(self, path: Path, start: int, end: int) -> Staged:
         """Copy bytes `start` to `end` (excluded) of a file to a payload of its own."""
         with path.open("rb") as file:

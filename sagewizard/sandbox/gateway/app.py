@@ -1,0 +1,189 @@
+"""The gateway: checks who asks, finds the part that answers, and words every failure as AWS does."""
+
+from __future__ import annotations
+
+import errno
+import hmac
+import json
+import logging
+import threading
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from werkzeug import Request, Response
+from werkzeug.exceptions import HTTPException
+
+from sagewizard.sandbox.gateway.errors import AwsError, Protocol, protocol_of, render, request_id
+from sagewizard.sandbox.gateway.logs_front import LogsFront
+from sagewizard.sandbox.gateway.moto_front import MotoFront, unknown_operation
+from sagewizard.sandbox.gateway.s3.front import S3Front
+from sagewizard.sandbox.gateway.signature import Verifier, check_host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from sagewizard.sandbox.services import Application, Services
+    from sagewizard.sandbox.store.objects import BucketInfo
+
+STATUS_PATH = "/_sagewizard/status"
+KEY_HEADER = "x-sagewizard-key"
+# Everything but S3 is read into memory before its signature is checked; SageMaker's limits are lower.
+_LARGEST_BODY = 64 << 20
+_LOG = logging.getLogger(__name__)
+
+
+class _Buckets:
+    """The configuration of S3 buckets, kept by moto."""
+
+    def __init__(self, moto: MotoFront) -> None:
+        self._moto = moto
+
+    def handle(self, request: Request, bucket: BucketInfo) -> Response:
+        return self._moto.bucket(request, bucket)
+
+    def forget(self, bucket: str) -> Callable[[], None]:
+        return self._moto.forget_bucket(bucket)
+
+
+class Gateway:
+    """The WSGI application in front of everything.
+
+    `sagemaker` answers the SageMaker control plane and runtime; without one, those requests get an error in
+    AWS's form. `status` is asked for what the status path shows beside the gateway's own figures.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        sagemaker: Application | None,
+        status: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self._services = services
+        self._sagemaker = sagemaker
+        self._status = status
+        self._verifier = Verifier(services.credentials)
+        self.moto = MotoFront(services)
+        self._s3 = S3Front(services.objects, _Buckets(self.moto))
+        self._logs = LogsFront(
+            services.logs, services.account_id, lambda request: self.moto.handle(request, "logs")
+        )
+        self._lock = threading.Lock()
+        self.active = 0
+        self.requests = 0
+        self.last_request = services.clock.monotonic()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request; what happens inside never reaches the client as anything but an AWS error."""
+        with self._lock:
+            self.active += 1
+            self.requests += 1
+        try:
+            response = self._respond(environ)
+            return response(environ, start_response)
+        finally:
+            with self._lock:
+                self.active -= 1
+                self.last_request = self._services.clock.monotonic()
+
+    def _respond(self, environ: dict[str, Any]) -> Response:
+        request = Request(environ)
+        service = _claimed_service(environ)
+        protocol = protocol_of(request, service)
+        identity = request_id()
+        try:
+            response = self._answer(request, environ, protocol)
+        except AwsError as error:
+            return render(error, protocol, identity, _resource(environ))
+        except HTTPException as error:
+            wrong = AwsError("BadRequest", error.description or error.name, error.code or 400)
+            return render(wrong, protocol, identity, _resource(environ))
+        except Exception as error:
+            _LOG.exception("request %s: %s %s", identity, request.method, environ["REQUEST_URI"])
+            failure = _internal(error, protocol, identity)
+            return render(failure, protocol, identity, _resource(environ))
+        name = "x-amz-request-id" if protocol is Protocol.S3 else "x-amzn-RequestId"
+        response.headers.setdefault(name, identity)
+        return response
+
+    def _answer(self, request: Request, environ: dict[str, Any], protocol: Protocol) -> Response:
+        headers: dict[str, str] = environ["sagewizard.headers"]
+        label = check_host(headers.get("host", ""))
+        if "origin" in headers or headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+            raise AwsError("AccessDenied", "The sandbox does not answer to pages in a browser.", 403)
+        uri = environ["REQUEST_URI"]
+        if request.path.startswith("/_sagewizard/"):
+            return self._internal_page(request, headers)
+        body = None
+        if protocol is not Protocol.S3:
+            body = _whole_body(environ)
+        scope = self._verifier.verify(request.method, uri, headers, body, protocol, label)
+        environ["sagewizard.region"] = scope.region or self._services.region
+        environ["sagewizard.payload"] = scope.payload
+        service = scope.service
+        if service == "s3":
+            if request.path.startswith("/v20180820/"):
+                raise unknown_operation("s3control", request.method, request.method, request.path)
+            return self._s3.handle(request, label)
+        if body is None:
+            # Signed for another service than its form suggested: its errors are that service's, too.
+            _whole_body(environ)
+        if service == "sagemaker":
+            return self._to_sagemaker(request)
+        if service == "logs":
+            return self._logs.handle(request)
+        return self.moto.handle(request, service)
+
+    def _to_sagemaker(self, request: Request) -> Response:
+        target = request.headers.get("X-Amz-Target", "")
+        if self._sagemaker is None or not (
+            target.startswith("SageMaker.") or request.path.startswith("/endpoints/")
+        ):
+            action = target.rpartition(".")[2] or request.method
+            raise unknown_operation("sagemaker", action, request.method, request.path)
+        return self._sagemaker.handle(request)
+
+    def _internal_page(self, request: Request, headers: Mapping[str, str]) -> Response:
+        key = headers.get(KEY_HEADER, "")
+        if not hmac.compare_digest(key.encode(), self._services.credentials.access_key.encode()):
+            raise AwsError("AccessDenied", "This page needs the sandbox's own access key.", 403)
+        if request.path != STATUS_PATH or request.method != "GET":
+            raise AwsError("NoSuchKey", f"The sandbox has nothing at {request.path}.", 404)
+        fields = {"requests": self.requests, "moto_ready": self.moto.ready, **self._status()}
+        return Response(json.dumps(fields), content_type="application/json")
+
+
+def _claimed_service(environ: Mapping[str, Any]) -> str:
+    """Read the service from the credential scope, unchecked: only to know how to word an error."""
+    headers: Mapping[str, str] = environ["sagewizard.headers"]
+    text = headers.get("authorization", "") or environ.get("QUERY_STRING", "").replace("%2F", "/")
+    scope = text.partition("Credential=")[2].replace("&", ",").partition(",")[0].split("/")
+    return scope[3] if len(scope) == 5 else ""
+
+
+def _whole_body(environ: dict[str, Any]) -> bytes:
+    """Read the body into memory, leaving a stream over it in its place; raises AwsError when too large."""
+    stream = environ["wsgi.input"]
+    blocks: list[bytes] = []
+    size = 0
+    while block := stream.read(1 << 20):
+        size += len(block)
+        if size > _LARGEST_BODY:
+            text = f"The request is larger than the {_LARGEST_BODY} bytes the sandbox takes."
+            raise AwsError("RequestEntityTooLargeException", text, 413)
+        blocks.append(block)
+    body = b"".join(blocks)
+    environ["wsgi.input"] = BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    return body
+
+
+def _resource(environ: Mapping[str, Any]) -> str:
+    return str(environ["REQUEST_URI"]).partition("?")[0]
+
+
+def _internal(error: Exception, protocol: Protocol, identity: str) -> AwsError:
+    code = "InternalError" if protocol is Protocol.S3 else "InternalFailure"
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return AwsError(code, "The disk that holds the sandbox is full. Free some space and try again.", 500)
+    return AwsError(code, f"The sandbox failed at this; its log has the details under {identity}.", 500)

@@ -1,0 +1,1 @@
+"""S3 served from disk: buckets, objects, listings, multipart uploads."""
