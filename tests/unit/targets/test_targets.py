@@ -8,6 +8,7 @@ import pytest
 
 from sagewizard import targets
 from sagewizard.errors import UsageError
+from sagewizard.sandbox import launcher
 from sagewizard.settings import Settings
 from sagewizard.target import Credentials
 
@@ -40,7 +41,6 @@ def test_aws_without_a_confirmation_is_refused(settings):
 
 
 def test_the_sandboxs_target_is_simulated_and_priced_by_the_table(settings, monkeypatch):
-    launcher = pytest.importorskip("sagewizard.sandbox.launcher")
     keys = Credentials("SANDBOXKEY", "secret")
     server = SimpleNamespace(endpoint_url="http://127.0.0.1:4242", credentials=keys)
     monkeypatch.setattr(launcher, "ensure", lambda given: server if given is settings else None)
