@@ -240,7 +240,7 @@ class _Machine:
             if parts[:3] != [None] * 3 or order not in ("<", ">", "|", "="):
                 raise TypeError("a dtype with fields")
             if order != "|":
-                target.dtype = target.dtype.newbyteorder(order)
+                target.dtype = np.dtype(target.dtype.newbyteorder(order).str)
         elif isinstance(target, _Unbuilt):
             _, shape, kind, fortran, raw = state
             array = self.array(kind, shape, raw, fortran=bool(fortran))

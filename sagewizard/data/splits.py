@@ -5,6 +5,7 @@ scikit-learn's `train_test_split` does the work, so the rows and their order are
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,10 +27,10 @@ def split_rows(
 ) -> dict[str, NDArray[np.intp]]:
     """Return the row numbers of train, validation and test, in `train_test_split`'s order.
 
-    The test rows are split off first with `test_size=shares[2]`, then validation from the rest with its share
-    of that rest, both with `random_state=seed`; a share of 0 leaves the part out. With `stratify` (rows,)
-    every part has the classes in about the same proportion. DataError when the shares do not add up to 1, or
-    a part would be empty or lack a class.
+    The test rows are split off first with `test_size=shares[2]`, then validation from the rest, with its
+    share of all rows, rounded up, as `test_size`; both with `random_state=seed`. A share of 0 leaves the part
+    out. With `stratify` (rows,) every part has the classes in about the same proportion. DataError when the
+    shares do not add up to 1, or a part would be empty or lack a class.
     """
     from sklearn.model_selection import train_test_split
 
@@ -40,18 +41,16 @@ def split_rows(
         )
     rest = np.arange(rows)
     parts: dict[str, NDArray[np.intp]] = {}
-    left = 1.0
-    for name, share in (("test", shares[2]), ("validation", shares[1])):
-        if not share:
+    # A share of what is left would turn 0.1 / 0.9 of 135 rows into 16; rounding first keeps it at 15.
+    sizes = {"test": shares[2], "validation": math.ceil(round(rows * shares[1], 6))}
+    for name, size in sizes.items():
+        if not size:
             continue
         classes = None if stratify is None else stratify[rest]
         try:
-            rest, parts[name] = train_test_split(
-                rest, test_size=share / left, random_state=seed, stratify=classes
-            )
+            rest, parts[name] = train_test_split(rest, test_size=size, random_state=seed, stratify=classes)
         except ValueError as error:
             raise _impossible(name, rows, classes, error) from error
-        left -= share
     return {"train": rest, **{name: parts[name] for name in ("validation", "test") if name in parts}}
 
 
