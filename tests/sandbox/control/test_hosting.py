@@ -5,6 +5,9 @@ import threading
 import pytest
 from botocore.exceptions import ClientError
 
+from sagewizard.clock import SystemClock
+from sagewizard.sandbox.services import Pace
+
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 
 
@@ -298,3 +301,37 @@ def test_tags_of_what_is_not_there_and_tags_beyond_fifty(sagemaker, requests):
     sagemaker.delete_model(ModelName="model-1")
     sagemaker.create_model(**requests.model())
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == []
+
+
+def test_endpoints_take_the_time_that_the_pace_says(make_sandbox, requests):
+    waits = []
+
+    class Recording(SystemClock):
+        def wait(self, cancel, seconds):
+            waits.append(seconds)
+            return cancel.is_set()
+
+    pace = Pace(endpoint_creating=180.0, endpoint_updating=90.0, endpoint_deleting=5.0)
+    sandbox = make_sandbox(clock=Recording(), pace=pace)
+    sagemaker = sandbox.client()
+    sagemaker.create_model(**requests.model())
+    sagemaker.create_endpoint_config(**requests.endpoint_config())
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="config-1")
+    sandbox.settle()
+    sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="config-1")
+    sandbox.settle()
+    sagemaker.delete_endpoint(EndpointName="e")
+    sandbox.settle()
+    assert waits == [180.0, 90.0, 5.0]
+
+
+def test_tags_come_in_pages_of_fifty_and_a_wrong_token_is_refused(sandbox, sagemaker, requests):
+    arn = sagemaker.create_model(**requests.model())["ModelArn"]
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": f"k{n}", "Value": str(n)} for n in range(50)])
+    assert len(sagemaker.list_tags(ResourceArn=arn, MaxResults=50)["Tags"]) == 50
+    for token in ("51", "0", "01", "x", "1" * 30):
+        assert error_of(sagemaker.list_tags, ResourceArn=arn, NextToken=token)[1].startswith(
+            "Invalid pagination"
+        )
+    rest = sagemaker.list_tags(ResourceArn=arn, NextToken="48")["Tags"]
+    assert [tag["Key"] for tag in rest] == ["k48", "k49"]

@@ -170,3 +170,49 @@ def test_what_was_acknowledged_is_there_after_a_restart(sandbox, sagemaker, requ
     assert after == before
     arn = again.client().describe_model(ModelName="model-1")["ModelArn"]
     assert again.client().list_tags(ResourceArn=arn)["Tags"] == [{"Key": "k", "Value": "v"}]
+
+
+@pytest.fixture
+def coming_back(sandbox, sagemaker, requests):
+    """A restarted server whose endpoint `e` was in service and whose container is not up yet."""
+    for name in ("model-1", "model-2"):
+        sagemaker.create_model(**requests.model(name))
+    sagemaker.create_endpoint_config(**requests.endpoint_config("config-1"))
+    sagemaker.create_endpoint_config(**requests.endpoint_config("config-2", 1.0, model="model-2"))
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="config-1")
+    sandbox.settle()
+    again = sandbox.restart()
+    again.compute.may_start.clear()
+    again.app.recover()
+    yield again
+    again.compute.may_start.set()
+    again.app.close()
+
+
+def test_an_endpoint_deleted_while_it_comes_back_leaves_no_container(coming_back):
+    coming_back.client().delete_endpoint(EndpointName="e")
+    coming_back.compute.may_start.set()
+    coming_back.settle()
+    assert coming_back.client().list_endpoints()["Endpoints"] == []
+    assert [server.stopped for server in coming_back.compute.servers] == [True]
+
+
+def test_an_endpoint_updated_while_it_comes_back_ends_with_the_new_variant(coming_back):
+    coming_back.client().update_endpoint(EndpointName="e", EndpointConfigName="config-2")
+    coming_back.compute.may_start.set()
+    coming_back.settle()
+    endpoint = coming_back.client().describe_endpoint(EndpointName="e")
+    assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", "config-2")
+    old, new = coming_back.compute.servers
+    assert (old.spec.model["ModelName"], old.stopped) == ("model-1", True)
+    assert (new.spec.model["ModelName"], new.stopped) == ("model-2", False)
+
+
+def test_a_server_closed_while_an_endpoint_comes_back_leaves_it_in_service(coming_back):
+    closing = threading.Thread(target=coming_back.app.close)
+    closing.start()
+    coming_back.compute.may_start.set()
+    closing.join(20)
+    assert not closing.is_alive()
+    assert coming_back.client().describe_endpoint(EndpointName="e")["EndpointStatus"] == "InService"
+    assert all(server.stopped for server in coming_back.compute.servers)
