@@ -146,7 +146,7 @@ def _extract(archive: tarfile.TarFile, destination: Path, limits: Limits, name: 
             written = _copy(content, target, member.mode, written, limits, name)
         else:
             raise ArchiveError(
-                f"The member '{member.name}' is a device or pipe; only files, folders and links are unpacked.",
+                f"The member '{member.name}' is a device or a pipe, which is not unpacked.",
                 file=name,
             )
     _make_links(links, destination, name)
@@ -246,9 +246,9 @@ def _too_large(limit: int, archive: str) -> ArchiveError:
 class _Forward:
     """A file that tarfile reads front to back, with a limit on bytes in all and on one header.
 
-    tarfile looks for the next header with `seek(offset - 1); read(1)`. After a member whose size is a multiple
-    of 512 that is one byte back, for which gzip would begin again from the start of the file: the last byte
-    read is kept instead.
+    tarfile looks for the next header with `seek(offset - 1); read(1)`. After a member whose size is a
+    multiple of 512 that is one byte back, and for one byte back gzip begins again from the start of the
+    file: the last byte read is kept instead.
     """
 
     def __init__(self, stream: IO[bytes], limit: int, name: str) -> None:

@@ -71,7 +71,7 @@ def settle(env: Mapping[str, str], cwd: str) -> None:
 
 
 def no_core_dumps() -> None:
-    """A crash leaves a log line, not a file of the size of the job's memory."""
+    """Let a crash leave a log line, not a file of the size of the job's memory."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 

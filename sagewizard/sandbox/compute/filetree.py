@@ -1,4 +1,4 @@
-"""Owns the folder that stands for a training container's /opt/ml: configuration files, channels, checkpoints."""
+"""Owns the folder that stands for a training container's /opt/ml: configuration, channels, checkpoints."""
 
 from __future__ import annotations
 
@@ -77,19 +77,19 @@ class TrainingTree:
     def notes(self) -> list[str]:
         """Say, for the job's log, where the sandbox does something else than the request asks for."""
         notes = [
-            f"Sandbox: channel '{channel['ChannelName']}' asked for Pipe mode; its data is presented as files."
+            f"Sandbox: channel '{channel['ChannelName']}' asked for Pipe mode and is presented as files."
             for channel in self.channels()
             if self._mode(channel) == "Pipe"
         ]
         count = int(self.request.get("ResourceConfig", {}).get("InstanceCount", 1) or 1)
         if count > 1:
             notes.append(
-                f"Sandbox: {count} instances were asked for; the job trains on one, which gets the data of all."
+                f"Sandbox: {count} instances were asked for; the job trains on one, with the data of all."
             )
         return notes
 
     def download(self, stop: threading.Event) -> None:
-        """Fetch every channel and the checkpoints; ClientFailure says what cannot be had, Cancelled on `stop`."""
+        """Fetch channels and checkpoints; ClientFailure says what cannot be had, Cancelled on `stop`."""
         try:
             for channel in self.channels():
                 self._download_channel(channel, stop)
@@ -142,8 +142,8 @@ class TrainingTree:
         source = channel.get("DataSource", {}).get("S3DataSource")
         if source is None:
             raise ClientFailure(
-                f"Data download failed:Channel '{name}' reads from a file system, which the sandbox does not have."
-                " Put the data into S3 and use an S3DataSource"
+                f"Data download failed:Channel '{name}' reads from a file system, which the sandbox does not"
+                " have. Put the data into S3 and use an S3DataSource"
             )
         unpack = channel.get("CompressionType") == "Gzip"
         for item in select(self.services.objects, source):
@@ -182,8 +182,8 @@ class TrainingTree:
             ) from None
         if taken:
             raise ClientFailure(
-                f"Data download failed:The object {uri_of(item.info)} and another one of the same channel cannot"
-                f" both be the file {target.relative_to(self.data)}"
+                f"Data download failed:The object {uri_of(item.info)} and another one of the same channel"
+                f" cannot both be the file {target.relative_to(self.data)}"
             )
 
     def _take(self, size: int, *, on_disk: bool) -> None:
@@ -321,7 +321,6 @@ def account_environment(services: Services) -> dict[str, str]:
 
 def remove_tree(folder: Path) -> None:
     """Delete a folder, also one whose sub-folders a container made unreadable."""
-
     for folder_path, names, _ in os.walk(folder):
         for name in names:
             path = os.path.join(folder_path, name)  # noqa: PTH118

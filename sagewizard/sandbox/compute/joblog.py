@@ -1,4 +1,4 @@
-"""Owns the way of a container's output into its log stream: real paths, escaped control characters, metrics."""
+"""Owns the way of a container's output into its log stream: real paths, escaped controls, metrics."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class MetricScraper:
         return found
 
     def final(self) -> list[dict[str, Any]]:
-        """Return FinalMetricDataList: the last value of each metric that was seen, in the definitions' order."""
+        """Return FinalMetricDataList: the last value of each metric seen, in the definitions' order."""
         with self._lock:
             return [
                 {"MetricName": name, "Value": self._last[name][0], "Timestamp": self._last[name][1]}

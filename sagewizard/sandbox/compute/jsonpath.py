@@ -1,8 +1,9 @@
 """Owns the JSONPath subset of batch transform's InputFilter and OutputFilter.
 
-`$` the root, `.name`, `*`, `['name','name']`, `[1,3,-1]` and `[start:end]`, mixed as in `[0,5:]`. An array slice
-leaves its end out. As in the library whose syntax the service follows (Jayway JsonPath), a path that can only
-mean one value gives that value, one that can mean several gives an array, and several names give an object.
+`$` the root, `.name`, `*`, `['name','name']`, `[1,3,-1]` and `[start:end]`, mixed as in `[0,5:]`. An array
+slice leaves its end out. As in the library whose syntax the service follows (Jayway JsonPath), a path that
+can only mean one value gives that value, one that can mean several gives an array, and several names give an
+object.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class JsonPath:
         return nodes if several else nodes[0]
 
     def columns(self, count: int) -> list[int]:
-        """Return which of `count` CSV columns the path selects, in its order; JsonPathError when one is not there."""
+        """Return which of `count` CSV columns the path selects; JsonPathError when one is not there."""
         self.check_columns()
         if not self._steps or isinstance(self._steps[0], _All):
             return list(range(count))
@@ -86,7 +87,7 @@ class JsonPath:
         """Raise JsonPathError unless the path can select columns of a CSV row: it names them by number."""
         if len(self._steps) > 1 or (self._steps and isinstance(self._steps[0], _Names)):
             raise JsonPathError(
-                f"{self.text} cannot select CSV columns; they are named by number, as in $[0], $[1:] or $[0,5:]"
+                f"{self.text} cannot select CSV columns; they are named by number: $[0], $[1:] or $[0,5:]"
             )
 
 

@@ -1,4 +1,4 @@
-"""Owns DataProcessing of batch transform: InputFilter, JoinSource and OutputFilter on CSV and JSON records."""
+"""Owns DataProcessing of batch transform: InputFilter, JoinSource and OutputFilter on CSV and JSON."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class ProcessingError(ValueError):
 class DataProcessor:
     """Filters what goes to the container, joins its reply to the input, filters the result.
 
-    ProcessingError at once when the request's types do not allow it: filters need CSV, JSON or JSON lines, and
-    a join needs the same type in and out and SplitType equal to AssembleWith.
+    ProcessingError at once when the request's types do not allow it: filters need CSV, JSON or JSON lines,
+    and a join needs the same type in and out and SplitType equal to AssembleWith.
     """
 
     def __init__(self, request: Mapping[str, Any]) -> None:
@@ -50,7 +50,8 @@ class DataProcessor:
         self._out = _format(self.accept or content_type, "Accept") if self.changes_output else ""
         if self._join and _kind(content_type) != _kind(self.accept):
             raise ProcessingError(
-                f"JoinSource needs the same ContentType and Accept, and they are '{content_type}' and '{accept}'"
+                "JoinSource needs the same ContentType and Accept,"
+                f" and they are '{content_type}' and '{accept}'"
             )
         if self._join and source.get("SplitType", "None") != output.get("AssembleWith", "None"):
             raise ProcessingError("JoinSource needs the same SplitType and AssembleWith")
@@ -75,7 +76,7 @@ class DataProcessor:
         return b"\n".join(_dump(value) for value in values)
 
     def from_container(self, payload: bytes, reply: bytes) -> bytes:
-        """Join a reply to its request (before the InputFilter) and apply the OutputFilter; one record a line."""
+        """Join a reply to its request (before the InputFilter), apply the OutputFilter; one record a line."""
         if not self.changes_output:
             return reply
         try:
@@ -143,7 +144,8 @@ def _format(content_type: str, member: str) -> str:
 def _same_number(records: list[Any], results: list[Any]) -> None:
     if len(records) != len(results):
         raise ProcessingError(
-            f"{len(records)} records went to the container and {len(results)} came back, so they cannot be joined"
+            f"{len(records)} records went to the container and {len(results)} came back,"
+            " so they cannot be joined"
         )
 
 

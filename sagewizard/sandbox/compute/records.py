@@ -18,7 +18,7 @@ class RecordError(ValueError):
     """A record is too large for a request, or the object is not what its split type says."""
 
 
-class RecordTooLarge(RecordError):
+class RecordTooLarge(RecordError):  # noqa: N818 - as HTTP names it
     """One record alone is larger than MaxPayloadInMB."""
 
 
@@ -126,8 +126,8 @@ def _tfrecords(stream: IO[bytes], limit: int) -> Iterator[bytes]:
 
 def _too_large(offset: int, limit: int) -> RecordTooLarge:
     return RecordTooLarge(
-        f"The record at byte {offset:,} is larger than MaxPayloadInMB={limit >> 20}. Raise MaxPayloadInMB (100 at"
-        " most), or choose a SplitType so that the object is sent in parts."
+        f"The record at byte {offset:,} is larger than MaxPayloadInMB={limit >> 20}. Raise MaxPayloadInMB"
+        " (100 at most), or choose a SplitType so that the object is sent in parts."
     )
 
 

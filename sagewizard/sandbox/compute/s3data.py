@@ -1,4 +1,4 @@
-"""Owns which objects an S3 data source means: URIs, prefixes, manifests, and the name of each below its root."""
+"""Owns which objects an S3 data source means: URIs, prefixes, manifests, and names below the root."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def local_path(relative: str, uri: str) -> PurePosixPath:
     path = PurePosixPath("/".join(part for part in relative.split("/") if part not in ("", ".")))
     if ".." in path.parts or "\0" in relative or not path.parts:
         raise ClientFailure(
-            f"Data download failed:The object {uri} has a key that would be written outside its channel's folder"
+            f"Data download failed:The object {uri} has a key that leads outside its channel's folder"
         )
     return path
 

@@ -6,19 +6,16 @@ import contextlib
 import hashlib
 import logging
 import os
-import shutil
 import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.sandbox.compute.archives import ArchiveError, Limits, unpack_tar_gz
 from sagewizard.sandbox.compute.filetree import account_environment, remove_tree
 from sagewizard.sandbox.compute.joblog import JobLog
 from sagewizard.sandbox.compute.launcher import LaunchError
-from sagewizard.sandbox.compute.s3data import ClientFailure, local_path, parse_uri, relative_name, uri_of
+from sagewizard.sandbox.compute.modeldata import fetch_model, single_container
 from sagewizard.sandbox.compute.unixhttp import NoAnswer, Pool, Reply, TimedOut
-from sagewizard.sandbox.store.objects import NoSuchBucket, NoSuchKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,8 +28,8 @@ if TYPE_CHECKING:
 ENDPOINT_LOG_GROUP = "/aws/sagemaker/Endpoints/"
 INVOCATION_SECONDS = 60.0
 TIMEOUT_MESSAGE = (
-    "Your invocation timed out while waiting for a response from container primary. Review the latency metrics"
-    " for each container in Amazon CloudWatch, resolve the issue, and try again."
+    "Your invocation timed out while waiting for a response from container primary. Review the latency"
+    " metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
 )
 START_SECONDS = 60.0  # a container here has nothing to pull; the service allows 8 minutes
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 0.5, 30.0
@@ -221,7 +218,7 @@ class ModelServer:
     # The start
 
     def _start(self, cancel: threading.Event) -> str | None:
-        container = self._container()
+        container = single_container(self.model)
         if isinstance(container, str):
             return container
         try:
@@ -232,7 +229,7 @@ class ModelServer:
         self._folder = Path(tempfile.mkdtemp(prefix="model-", dir=self.launcher.jobs))
         self._sockets = socket_folder()
         (self._folder / "model").mkdir()
-        reason = self._fetch_model(container)
+        reason = fetch_model(self.services, container, self._folder / "model")
         if reason is not None:
             return reason
         self._base_env = {
@@ -256,69 +253,8 @@ class ModelServer:
             " Please check CloudWatch logs for this endpoint."
         )
 
-    def _container(self) -> Mapping[str, Any] | str:
-        """Return the model's one container, or why there is none that can be served."""
-        containers = [self.model["PrimaryContainer"]] if self.model.get("PrimaryContainer") else []
-        containers += self.model.get("Containers") or []
-        if len(containers) != 1:
-            return (
-                f"The model has {len(containers)} containers; the sandbox serves models of one container."
-                " Deploy each container as a model of its own."
-            )
-        container: Mapping[str, Any] = containers[0]
-        if container.get("Mode") == "MultiModel":
-            return "The sandbox does not serve multi-model containers. Deploy each model on its own."
-        return container
-
-    def _fetch_model(self, container: Mapping[str, Any]) -> str | None:
-        """Put the model into <folder>/model; None, or the failure reason."""
-        assert self._folder is not None
-        target = self._folder / "model"
-        uri, packed = container.get("ModelDataUrl"), True
-        source = (container.get("ModelDataSource") or {}).get("S3DataSource")
-        if source:
-            uri, packed = source["S3Uri"], source.get("CompressionType") == "Gzip"
-        if not uri:
-            return None
-        missing = (
-            f'Failed to download model data for container "container_1" from URL: "{uri}". Please ensure that there'
-            " is an object located at the URL and that the role passed to CreateModel has permissions to download"
-            " the object."
-        )
-        try:
-            bucket, key = parse_uri(uri)
-            if not packed:
-                return None if self._fetch_folder(bucket, key, target) else missing
-            info = self.services.objects.head(bucket, key)
-            if info is None:
-                return missing
-            free = shutil.disk_usage(target).free
-            with self.services.objects.open(info) as stream:
-                unpack_tar_gz(stream, target, Limits(total=min(Limits().total, free // 2)), name=uri)
-        except (NoSuchBucket, NoSuchKey):
-            return missing
-        except ClientFailure as error:
-            return str(error)
-        except ArchiveError as error:
-            return (
-                f'Failed to extract model data archive for container "container_1" from URL "{uri}". Please ensure'
-                f" that the object located at the URL is a valid tar.gz archive. ({error.message})"
-            )
-        return None
-
-    def _fetch_folder(self, bucket: str, prefix: str, target: Path) -> bool:
-        found = False
-        for info in self.services.objects.list(bucket, prefix):
-            if info.key.endswith("/"):
-                continue
-            found = True
-            path = target / local_path(relative_name(prefix, info.key), uri_of(info))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.services.objects.materialise(info, path, writable=True)
-        return found
-
     def _launch(self) -> bool:
-        """Start the process on a socket of its own; False when it could not be started or all is being stopped."""
+        """Start the process on a socket of its own; False when it cannot be started or all is stopping."""
         assert self._folder is not None
         assert self._sockets is not None
         assert self._log is not None
@@ -338,7 +274,7 @@ class ModelServer:
         return False
 
     def _await_ping(self, cancel: threading.Event) -> bool:
-        """Ask /ping until it answers 200; False when the process ended, the time is up, or somebody cancelled."""
+        """Ask /ping until it answers 200; False when the process ended, time is up, or somebody cancelled."""
         clock, child = self.services.clock, self._child
         deadline = clock.monotonic() + self.start_seconds
         pause = 0.002

@@ -1,4 +1,4 @@
-"""Owns the run of one training job: its phases, its container, its log and metrics, and what it leaves in S3."""
+"""Owns the run of one training job: its phases, container, log and metrics, and what it leaves in S3."""
 
 from __future__ import annotations
 

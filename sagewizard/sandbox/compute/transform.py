@@ -1,13 +1,11 @@
-"""Owns the run of one batch transform job: its model server, the requests in order, and the objects it writes."""
+"""Owns the run of one batch transform job: its model server, its requests in order, what it writes."""
 
 from __future__ import annotations
 
 import contextlib
 import gzip
-import json
 import logging
 import tempfile
-import threading
 import zlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from sagewizard.sandbox.compute.batchparameters import DEFAULT_PAYLOAD, LARGEST_TOGETHER, Parameters, choose
 from sagewizard.sandbox.compute.filetree import Cancelled, remove_tree
 from sagewizard.sandbox.compute.processing import DataProcessor, ProcessingError
 from sagewizard.sandbox.compute.records import RecordError, RecordTooLarge, payloads
@@ -31,6 +30,7 @@ from sagewizard.sandbox.compute.training import INTERNAL_ERROR
 from sagewizard.sandbox.store.objects import NoSuchBucket, NoSuchKey
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator, Mapping
 
     from sagewizard.sandbox.compute.launcher import ProcessLauncher
@@ -40,14 +40,12 @@ if TYPE_CHECKING:
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 SEE_LOGS = "See job logs for more information"
 PING_FAILED = (
-    "AlgorithmError: Model container failed to respond to ping; Ensure /ping endpoint is implemented and responds"
-    " with an HTTP 200 status code"
+    "AlgorithmError: Model container failed to respond to ping; Ensure /ping endpoint is implemented and"
+    " responds with an HTTP 200 status code"
 )
 MIB = 1 << 20
-_DEFAULT_PAYLOAD, _LARGEST_TOGETHER = 6, 100  # MB, of the API
 _INVOCATION_SECONDS, _RETRIES = 600, 3  # ModelClientConfig's defaults
 _SHOWN = 2000  # characters of a container's error in the data log
-_STRATEGIES = {"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}
 _log = logging.getLogger(__name__)
 
 
@@ -61,23 +59,8 @@ class TransformOutcome:
     ended: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """How requests are made: how many at once, how large in MB, how many records in one."""
-
-    concurrent: int
-    payload: int
-    strategy: str
-
-    def __str__(self) -> str:
-        name = next(key for key, value in _STRATEGIES.items() if value == self.strategy)
-        return (
-            f"MaxConcurrentTransforms={self.concurrent}, MaxPayloadInMB={self.payload}, BatchStrategy={name}"
-        )
-
-
-class _BadObject(Exception):
-    """One input object cannot be transformed; `kind` is ClientError or AlgorithmError, lines go to the data log."""
+class BadObject(Exception):  # noqa: N818 - it ends an object, not the job
+    """An object cannot be transformed; `kind` is ClientError or AlgorithmError, lines go to the data log."""
 
     def __init__(self, kind: str, *lines: str) -> None:
         super().__init__(lines[0])
@@ -202,18 +185,18 @@ class _Run:
             raise Cancelled
         if reason is not None:
             raise _Failure(PING_FAILED if server.ping_failed else f"ClientError: {reason}")
-        parameters = self._parameters(server.execution_parameters())
+        parameters = choose(self.request, server.execution_parameters())
         self._note(str(parameters))
         self.on_status("InProgress", "Transforming")
         self._transform(server, processor, parameters)
 
     def _make_server(self) -> ModelServer:
-        payload = self.request.get("MaxPayloadInMB", _DEFAULT_PAYLOAD)
+        payload = self.request.get("MaxPayloadInMB", DEFAULT_PAYLOAD)
         environment = {
             "SAGEMAKER_BATCH": "true",
             "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(payload),
             # The containers' own limit is 6 MB; a job that asks for larger requests means to send them.
-            "MAX_CONTENT_LENGTH": str(max(payload, _DEFAULT_PAYLOAD) * MIB),
+            "MAX_CONTENT_LENGTH": str(max(payload, DEFAULT_PAYLOAD) * MIB),
             "SAGEMAKER_BATCH_STRATEGY": self.request.get("BatchStrategy", "MultiRecord"),
             "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": str(self.request.get("MaxConcurrentTransforms", 1) or 1),
             **self.request.get("Environment", {}),
@@ -228,28 +211,11 @@ class _Run:
             resolve=self.resolve,
         )
 
-    def _parameters(self, offered: bytes | None) -> Parameters:
-        """Take the request's parameters, the container's where the request has none, else the service's."""
-        try:
-            container = json.loads(offered) if offered else {}
-        except (ValueError, RecursionError):
-            container = {}
-        if not isinstance(container, dict):
-            container = {}
-        payload = self.request.get("MaxPayloadInMB")
-        if payload is None:
-            payload = _whole(container.get("MaxPayloadInMB"), 1, _LARGEST_TOGETHER) or _DEFAULT_PAYLOAD
-        concurrent = self.request.get("MaxConcurrentTransforms") or (
-            min(_whole(container.get("MaxConcurrentTransforms"), 1, 64) or 1, _LARGEST_TOGETHER // payload)
-        )
-        strategy = self.request.get("BatchStrategy") or _STRATEGIES.get(str(container.get("BatchStrategy")))
-        return Parameters(concurrent, payload, strategy or "MultiRecord")
-
     def _transform(self, server: ModelServer, processor: DataProcessor, parameters: Parameters) -> None:
-        """Send requests from all objects, several at a time, and take the replies in the order of the records."""
+        """Send requests from all objects, several at a time, and take the replies in the records' order."""
         waiting: deque[_Waiting] = deque()
         limit = parameters.concurrent
-        if 2 * limit * parameters.payload <= _LARGEST_TOGETHER // 2:
+        if 2 * limit * parameters.payload <= LARGEST_TOGETHER // 2:
             limit *= 2  # small enough to have the next ones ready
         with ThreadPoolExecutor(
             parameters.concurrent, thread_name_prefix=f"transform-{self.job}"
@@ -292,22 +258,22 @@ class _Run:
                         raise Cancelled
                     yield payload
         except RecordTooLarge as error:
-            self._spoil(item, _BadObject("ClientError", "ClientError: 413", "", "Message:", str(error)))
+            self._spoil(item, BadObject("ClientError", "ClientError: 413", "", "Message:", str(error)))
         except RecordError as error:
-            self._spoil(item, _BadObject("ClientError", f"ClientError: {error}"))
+            self._spoil(item, BadObject("ClientError", f"ClientError: {error}"))
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             self._spoil(
-                item, _BadObject("ClientError", f"ClientError: The object is not a whole gzip file: {error}")
+                item, BadObject("ClientError", f"ClientError: The object is not a whole gzip file: {error}")
             )
         except (NoSuchBucket, NoSuchKey):
-            self._spoil(item, _BadObject("ClientError", "ClientError: The object was deleted during the job"))
+            self._spoil(item, BadObject("ClientError", "ClientError: The object was deleted during the job"))
 
     def _invoke(self, server: ModelServer, processor: DataProcessor, payload: bytes) -> Reply:
-        """Send one request, again where the service would; _BadObject when no good reply can be had."""
+        """Send one request, again where the service would; BadObject when no good reply can be had."""
         try:
             body = processor.to_container(payload)
         except ProcessingError as error:
-            raise _BadObject("ClientError", f"ClientError: InputFilter {error}") from None
+            raise BadObject("ClientError", f"ClientError: InputFilter {error}") from None
         headers = {}
         if self.source.get("ContentType"):
             headers["Content-Type"] = self.source["ContentType"]
@@ -315,7 +281,7 @@ class _Run:
             headers["Accept"] = processor.accept
         pause = 0.25
         for attempt in range(self.retries + 1):
-            problem = _BadObject("AlgorithmError", "Unable to get response from algorithm")
+            problem = BadObject("AlgorithmError", "Unable to get response from algorithm")
             try:
                 reply = server.invoke(body, headers, timeout=self.seconds)
             except (InvocationTimeout, InvocationFailed):
@@ -326,9 +292,9 @@ class _Run:
                 text = reply.body[: 4 * _SHOWN].decode("utf-8", "replace")[:_SHOWN]
                 lines = ["", "Message:", *text.splitlines()]
                 if reply.status < 500:
-                    raise _BadObject("ClientError", f"ClientError: {reply.status}", *lines)
+                    raise BadObject("ClientError", f"ClientError: {reply.status}", *lines)
                 status = f"Bad HTTP status received from algorithm: {reply.status}"
-                problem = _BadObject("AlgorithmError", status, *lines)
+                problem = BadObject("AlgorithmError", status, *lines)
             if attempt == self.retries or self.services.clock.wait(self.stop, pause):
                 raise problem
             pause *= 2
@@ -353,10 +319,10 @@ class _Run:
                 if self.stop.is_set():
                     raise Cancelled
             body = processor.from_container(waiting.payload, reply.body)
-        except _BadObject as bad:
+        except BadObject as bad:
             self._spoil(item, bad)
         except ProcessingError as error:
-            self._spoil(item, _BadObject("ClientError", f"ClientError: {error}"))
+            self._spoil(item, BadObject("ClientError", f"ClientError: {error}"))
         else:
             output = self._open(item)
             output.write(body)
@@ -368,7 +334,7 @@ class _Run:
             item.output = tempfile.NamedTemporaryFile(dir=self.folder, delete=False)  # noqa: SIM115
         return item.output
 
-    def _spoil(self, item: _Object, bad: _BadObject) -> None:
+    def _spoil(self, item: _Object, bad: BadObject) -> None:
         """Give an object up: its output is dropped, and the data log says why."""
         if item.bad:
             return
@@ -394,7 +360,8 @@ class _Run:
             self.services.objects.put_file(bucket, key, Path(output.name), content_type=content_type)
         except NoSuchBucket:
             raise ClientFailure(
-                f"The bucket of S3OutputPath {self.output['S3OutputPath']} does not exist, so nothing can be written"
+                f"The bucket of S3OutputPath {self.output['S3OutputPath']} does not exist,"
+                " so nothing can be written"
             ) from None
         item.output = None
 
@@ -407,8 +374,3 @@ class _Run:
 
 class _Failure(Exception):  # noqa: N818
     """The job fails; the text is the whole FailureReason."""
-
-
-def _whole(value: Any, low: int, high: int) -> int | None:
-    """Return a container's number when it is a whole one in range."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high else None

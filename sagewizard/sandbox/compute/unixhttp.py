@@ -61,7 +61,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 class Pool:
-    """Requests over one Unix socket from any number of threads; up to 16 connections are kept for the next."""
+    """Requests over one Unix socket from any number of threads; up to 16 connections are kept open."""
 
     def __init__(self, path: str) -> None:
         self._path = path

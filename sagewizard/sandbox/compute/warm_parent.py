@@ -1,4 +1,4 @@
-"""Owns the warm parent: a process with one thread that has numpy and friends imported and forks a child per launch.
+"""Owns the warm parent: a process with one thread that has numpy imported and forks a child per launch.
 
 Importing scikit-learn takes 1.2 to 2 s and a fork takes milliseconds, so the imports are paid once a server.
 The process talks to the server over a socket pair. When the server's end closes, however the server ended,
@@ -16,6 +16,7 @@ import select
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 from sagewizard.sandbox.compute import child, wire
@@ -27,8 +28,9 @@ _PR_SET_CHILD_SUBREAPER = 36
 class WarmParent:
     """Forks on request, reports every end, and takes all its children with it."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, later: list[str]) -> None:
         self.channel = channel
+        self.later = later  # modules still to be imported
         self.children: dict[int, int] = {}  # pid -> launch number
         self.libc = ctypes.CDLL(None) if sys.platform == "linux" else None
         self.wake_read, self.wake_write = os.pipe()
@@ -49,7 +51,9 @@ class WarmParent:
             wire.send(self.channel, {"ready": True})
             sources: list[Any] = [self.channel, self.wake_read]
             while True:
-                readable, _, _ = select.select(sources, [], [])
+                readable, _, _ = select.select(sources, [], [], 0 if self.later else None)
+                if not readable:
+                    warm_up([self.later.pop(0)])
                 if self.wake_read in readable:
                     with contextlib.suppress(BlockingIOError):
                         os.read(self.wake_read, 4096)
@@ -140,7 +144,7 @@ class WarmParent:
         for pid in self.children:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
-        # Each pass kills what the last one orphaned; the bound keeps a fork bomb from holding us here for ever.
+        # Each pass kills what the last one orphaned; the bound keeps a fork bomb from holding us for ever.
         for _ in range(1000):
             left = own_children()
             for pid in left:
@@ -156,24 +160,33 @@ class WarmParent:
 def own_children() -> list[int]:
     """Pids of this process's children as the kernel lists them (Linux); empty elsewhere."""
     try:
-        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as listing:
-            return [int(pid) for pid in listing.read().split()]
+        listing = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
     except OSError:
         return []
+    return [int(pid) for pid in listing.split()]
 
 
-def main() -> None:
-    """Start: `python -m sagewizard.sandbox.compute.warm_parent SOCKET_FD [MODULE...]`; imports the modules first."""
-    channel = socket.socket(fileno=int(sys.argv[1]))
-    child.no_core_dumps()
-    parent = WarmParent(channel)
-    for module in sys.argv[2:]:
-        with contextlib.suppress(ImportError):  # xgboost may not be installed; a child says so if it needs it
+def warm_up(modules: list[str]) -> None:
+    """Import modules for the children to come; one that is missing or broken concerns who needs it."""
+    for module in modules:
+        try:
             importlib.import_module(module)
+        except Exception as error:
+            sys.stderr.write(f"not warmed up: {module}: {error!r}\n")
     # What is imported stays: frozen, its pages are not written to by the children's collector.
     gc.collect()
     gc.freeze()
     gc.disable()
+
+
+def main() -> None:
+    """Start of the process: SOCKET_FD, the modules to import first, `-`, the modules to import when idle."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    child.no_core_dumps()
+    modules = sys.argv[2:]
+    split = modules.index("-")
+    parent = WarmParent(channel, modules[split + 1 :])
+    warm_up(modules[:split])
     parent.serve()
 
 

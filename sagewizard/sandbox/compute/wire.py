@@ -1,4 +1,4 @@
-"""Owns the messages between the server and its warm parent: JSON behind a length, a file descriptor beside it."""
+"""Owns the messages between server and warm parent: JSON behind a length, a file descriptor beside it."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def leaves_grandchild_in_own_session() -> int:
 
 def tidy_on_term() -> int:
     def stop(number: int, frame: object) -> None:
-        print("tidying")
+        os.write(1, b"tidying\n")  # print is not re-entrant
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, stop)
@@ -99,7 +99,7 @@ def ignores_term() -> int:
 
 
 def modules() -> int:
-    print("sklearn.linear_model" in sys.modules, os.environ.get("OMP_NUM_THREADS"))
+    print("numpy" in sys.modules, os.environ.get("OMP_NUM_THREADS"))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A bundle of services on a folder of the test's own, a clock that is set by hand, and launchers shared by tests."""
+"""A bundle of services on a folder of the test's own, a clock set by hand, and a launcher for all tests."""
 
 from __future__ import annotations
 

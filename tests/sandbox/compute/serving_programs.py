@@ -10,11 +10,12 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import ClassVar
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    parameters: dict[str, object] | None = None
+    parameters: ClassVar[dict[str, object] | None] = None
 
     def answer(self, status: int, body: bytes, content_type: str = "text/plain") -> None:
         self.send_response(status)
@@ -36,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
     def invoke(self, body: bytes) -> None:
         self.answer(200, body, self.headers.get("Content-Type", ""))
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
     def address_string(self) -> str:
@@ -129,7 +130,7 @@ def crashes_twice() -> int:
 
 def tidy() -> int:
     def stop(number: int, frame: object) -> None:
-        print("bye")
+        os.write(1, b"bye\n")  # print is not re-entrant
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, stop)
@@ -139,7 +140,11 @@ def tidy() -> int:
 class Rows(Handler):
     """A model for batch transform: each line's numbers are summed."""
 
-    parameters = {"MaxConcurrentTransforms": 3, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 2}
+    parameters: ClassVar = {
+        "MaxConcurrentTransforms": 3,
+        "BatchStrategy": "MULTI_RECORD",
+        "MaxPayloadInMB": 2,
+    }
 
     def invoke(self, body: bytes) -> None:
         kind = self.headers.get("Content-Type", "")
@@ -170,7 +175,7 @@ def rows() -> int:
 
 
 class Bare(Rows):
-    parameters = None
+    parameters: ClassVar = None
 
 
 def bare() -> int:

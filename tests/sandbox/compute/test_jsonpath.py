@@ -76,8 +76,13 @@ def test_a_path_selects(path: str, expected: Any) -> None:
         "$['a',1]",
         "$.a b",
         "$[?(@.x)]",
-    ]
-    + ["$[1:2:3]", "$[,1]", "$[1,]", "$[0].", "@", "$" + ".a" * 40],
+        "$[1:2:3]",
+        "$[,1]",
+        "$[1,]",
+        "$[0].",
+        "@",
+        "$" + ".a" * 40,
+    ],
 )
 def test_what_is_not_of_the_subset_is_refused(path: str) -> None:
     with pytest.raises(JsonPathError):

@@ -199,10 +199,10 @@ def test_a_reader_that_raises_does_not_stop_the_child(launcher: ProcessLauncher,
 
 def test_descriptors_are_given_back(launcher: ProcessLauncher, tmp_path: Path) -> None:
     run(launcher, "three", tmp_path)
-    before = len(os.listdir("/dev/fd"))
+    before = len(list(Path("/dev/fd").iterdir()))
     for _ in range(5):
         run(launcher, "three", tmp_path)
-    assert len(os.listdir("/dev/fd")) <= before
+    assert len(list(Path("/dev/fd").iterdir())) <= before
 
 
 def test_a_closed_launcher_has_ended_its_children_and_launches_no_more(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import signal
 import stat
 import tarfile
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,7 +28,6 @@ from sagewizard.sandbox.services import BUCKET, Services
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from sagewizard.sandbox.compute.launcher import ProcessLauncher
 
@@ -138,10 +138,10 @@ def test_the_socket_is_in_a_folder_nobody_else_can_enter(
     server = bench.started("commands")
     path = json.loads(server.invoke(b"env", {}).body)["SAGEWIZARD_BIND_UNIX"]
     assert len(path) < 100
-    folder = os.path.dirname(path)
-    assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+    folder = Path(path).parent
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     server.stop()
-    assert not os.path.exists(folder)
+    assert not folder.exists()
     deep = tmp_path / ("d" * 90)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
