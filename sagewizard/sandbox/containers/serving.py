@@ -26,7 +26,7 @@ from sagewizard.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from wsgiref.types import StartResponse, WSGIEnvironment
+    from wsgiref.types import InputStream, StartResponse, WSGIEnvironment
 
     from sagewizard.clock import Clock
 
@@ -36,6 +36,7 @@ LENGTH_VARIABLE = "MAX_CONTENT_LENGTH"
 ACCEPT_VARIABLE = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
 DEFAULT_LENGTH = 6 << 20
 THREADS = 4
+_DRAINED = 128 << 20
 _PEER = "169.254.255.130"  # the address from which SageMaker calls a container
 
 
@@ -116,6 +117,7 @@ class Gateway:
             413, f"The request body is larger than {limit} bytes, the most this container takes."
         )
         if length > limit:
+            _drain(environ["wsgi.input"], length)
             return too_long
         # Without a length the body comes in chunks; one byte beyond the limit is enough to refuse it.
         body = environ["wsgi.input"].read(limit + 1 if length < 0 else length)
@@ -133,6 +135,13 @@ class Gateway:
         # The request line and the agent come from outside and must not start lines of their own.
         text = f'{_PEER} - - [{moment:%d/%b/%Y:%H:%M:%S +0000}] "{request}" {status} {size} "-" "{agent}"'
         self.write("".join(c if c.isprintable() else "?" for c in text))
+
+
+def _drain(stream: InputStream, length: int) -> None:
+    """Read a refused body, so that the caller gets the refusal and not a broken connection."""
+    left = min(length, _DRAINED)
+    while left > 0 and (block := stream.read(min(left, 1 << 20))):
+        left -= len(block)
 
 
 def serve(

@@ -66,8 +66,10 @@ def fit_scaler(
     if isinstance(head, np.ndarray):
         mean, variance = _moments(head)
     else:
-        mean = np.asarray(head.mean(axis=0, dtype=np.float64)).ravel()
-        squares = np.asarray(head.multiply(head).astype(np.float64).mean(axis=0)).ravel()
+        # scipy's own mean of a float32 matrix adds up in float32.
+        values, width = head.data.astype(np.float64), int(head.shape[1])
+        mean = np.bincount(head.indices, values, width) / rows
+        squares = np.bincount(head.indices, values**2, width) / rows
         variance = np.maximum(squares - mean**2, 0)
     deviation = np.sqrt(variance)
     # What is left of rounding in a constant column is not a deviation.
@@ -119,6 +121,15 @@ class Design:
     def rows(self) -> int:
         """How many rows there are."""
         return len(self.labels)
+
+    def empty_columns(self) -> NDArray[np.bool_]:
+        """Tell which columns (d,) are 0 in every row, so that nothing can be learned from them."""
+        if not isinstance(self.matrix, np.ndarray):
+            return np.asarray(np.bincount(self.matrix.indices, minlength=self.matrix.shape[1]) == 0)
+        empty = ~self.matrix[:_CHUNK].any(axis=0)
+        for column in np.flatnonzero(empty):
+            empty[column] = not self.matrix[:, column].any()
+        return empty
 
     def scores(self, start: int, end: int, weights: Array, bias: Array) -> Array:
         """Return rows `start` to `end` times weights (K, d) plus bias (K,): (end - start, K)."""
