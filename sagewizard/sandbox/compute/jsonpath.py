@@ -16,6 +16,7 @@ _DOT_NAME = re.compile(r"\.\s*([^.\[\]*'\"\s]+)")
 _QUOTED = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*""")
 _ITEM = re.compile(r"\s*(?:(-?\d+)?\s*(:)\s*(-?\d+)?|(-?\d+))\s*")
 LONGEST = 63  # the API's limit on a filter
+_MOST_WIDTHS = 64
 
 
 class JsonPathError(ValueError):
@@ -46,6 +47,7 @@ class JsonPath:
     def __init__(self, text: str) -> None:
         self.text = text
         self._steps = _parse(text)
+        self._columns: dict[int, list[int]] = {}  # by the number of columns: nearly all rows have the same
 
     def __str__(self) -> str:
         return self.text
@@ -73,6 +75,14 @@ class JsonPath:
 
     def columns(self, count: int) -> list[int]:
         """Return which of `count` CSV columns the path selects; JsonPathError when one is not there."""
+        known = self._columns.get(count)
+        if known is None:
+            known = self._columns[count] = self._find_columns(count)
+            if len(self._columns) > _MOST_WIDTHS:
+                self._columns = {count: known}
+        return known
+
+    def _find_columns(self, count: int) -> list[int]:
         self.check_columns()
         if not self._steps or isinstance(self._steps[0], _All):
             return list(range(count))

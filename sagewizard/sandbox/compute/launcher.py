@@ -51,6 +51,8 @@ INHERITED = (
     "VIRTUAL_ENV",
     "SYSTEMROOT",
 )
+# A model server's sockets are in a folder of the system's temporary one, to which its job folder has a link.
+SOCKET_PREFIX, SOCKETS_LINK = "sagewizard-", "sockets"
 READY_SECONDS = 120.0
 
 
@@ -65,7 +67,7 @@ class ProcessLauncher:
         self.folder = folder
         self.jobs = folder / "jobs"
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(self.jobs, ignore_errors=True)
+        sweep(self.jobs)
         self.jobs.mkdir(exist_ok=True)
         self.base_env = {name: environ[name] for name in INHERITED if name in environ}
         self.base_env.update(ONE_THREAD, TZ="UTC", LANG="C.UTF-8", PYTHONHASHSEED="0", PYTHONUNBUFFERED="1")
@@ -188,6 +190,16 @@ class ProcessLauncher:
 
         child.launched(process.pid, send_signal)
         threading.Thread(target=reap, name=f"reap-{process.pid}", daemon=True).start()
+
+
+def sweep(jobs: Path) -> None:
+    """Remove the job folders of an earlier server, and the socket folders that they point to."""
+    for link in jobs.glob(f"*/{SOCKETS_LINK}"):
+        with contextlib.suppress(OSError):
+            sockets = link.readlink()
+            if sockets.name.startswith(SOCKET_PREFIX) and sockets.lstat().st_uid == os.getuid():
+                shutil.rmtree(sockets, ignore_errors=True)
+    shutil.rmtree(jobs, ignore_errors=True)
 
 
 def python_path(environ: Mapping[str, str]) -> str:

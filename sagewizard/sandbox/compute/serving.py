@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagewizard.sandbox.compute.filetree import account_environment, remove_tree
 from sagewizard.sandbox.compute.joblog import JobLog
-from sagewizard.sandbox.compute.launcher import LaunchError
+from sagewizard.sandbox.compute.launcher import SOCKET_PREFIX, SOCKETS_LINK, LaunchError
 from sagewizard.sandbox.compute.modeldata import fetch_model, single_container
 from sagewizard.sandbox.compute.unixhttp import NoAnswer, Pool, Reply, TimedOut
 
@@ -228,6 +228,7 @@ class ModelServer:
             return str(error.args[0] if error.args else error)
         self._folder = Path(tempfile.mkdtemp(prefix="model-", dir=self.launcher.jobs))
         self._sockets = socket_folder()
+        (self._folder / SOCKETS_LINK).symlink_to(self._sockets)
         (self._folder / "model").mkdir()
         reason = fetch_model(self.services, container, self._folder / "model")
         if reason is not None:
@@ -243,7 +244,7 @@ class ModelServer:
         for _ in range(_STARTS):
             if self._launch() and self._await_ping(cancel):
                 return None
-            if cancel.is_set():
+            if cancel.is_set() or self._stopping.is_set():
                 return "The start was cancelled."
             if self._child is not None and self._child.alive:
                 break
@@ -258,6 +259,8 @@ class ModelServer:
         assert self._folder is not None
         assert self._sockets is not None
         assert self._log is not None
+        if self._stopping.is_set():
+            return False
         self._starts += 1
         self._socket = self._sockets / f"s{self._starts}"
         env = {**self._base_env, "SAGEWIZARD_BIND_UNIX": str(self._socket)}
@@ -346,4 +349,4 @@ def socket_folder() -> Path:
     parent = tempfile.gettempdir()
     if len(os.fsencode(parent)) > _SOCKET_LIMIT - 32:
         parent = "/tmp"  # noqa: S108 - mkdtemp makes the folder 0700 and of a name nobody can guess
-    return Path(tempfile.mkdtemp(prefix="sagewizard-", dir=parent))
+    return Path(tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir=parent))

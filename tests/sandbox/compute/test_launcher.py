@@ -274,9 +274,17 @@ def test_leftover_job_folders_of_an_earlier_server_are_removed(tmp_path: Path) -
     (tmp_path / "jobs" / "old" / "input").mkdir(parents=True)
     (tmp_path / "jobs" / "old" / "input" / "data").write_text("x")
     (tmp_path / "kept").write_text("x")
+    sockets, other = tmp_path / "sagewizard-abc", tmp_path / "other"
+    for number, folder in enumerate((sockets, other)):
+        folder.mkdir()
+        (folder / "s1").touch()
+        (tmp_path / "jobs" / f"model-{number}").mkdir()
+        (tmp_path / "jobs" / f"model-{number}" / "sockets").symlink_to(folder)
     launcher = ProcessLauncher(tmp_path, ENVIRON)
     assert list(launcher.jobs.iterdir()) == []
     assert (tmp_path / "kept").exists()
+    assert not sockets.exists()
+    assert (other / "s1").exists()
     launcher.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import select
 import signal
 import stat
 import tarfile
@@ -209,6 +210,20 @@ def test_a_cancelled_start_leaves_nothing(bench: Bench) -> None:
     assert server.pid is None
 
 
+def test_a_server_stopped_while_it_starts_comes_to_rest(bench: Bench) -> None:
+    server = bench.server("sick", start_seconds=60)
+    reasons: list[str | None] = []
+    starting = threading.Thread(target=lambda: reasons.append(server.start(threading.Event())))
+    starting.start()
+    while server.pid is None and starting.is_alive():
+        starting.join(0.001)
+    server.stop()
+    starting.join(30)
+    assert not starting.is_alive()
+    assert reasons == ["The start was cancelled."]
+    assert server.pid is None
+
+
 def test_models_the_sandbox_cannot_serve_are_refused(bench: Bench) -> None:
     server = ModelServer.of_endpoint(
         {"Containers": [{"Image": "a"}, {"Image": "b"}]},
@@ -262,9 +277,11 @@ def test_a_reply_that_is_none_is_an_error_and_the_next_request_works(bench: Benc
 
 def test_a_closed_idle_connection_is_replaced_silently(bench: Bench) -> None:
     server = bench.started("commands")
+    assert server._pool is not None
     for _ in range(5):
         assert server.invoke(b"close", {}).body == b"closing"
-    assert server._pool is not None
+        (idle,) = server._pool._idle
+        assert select.select([idle.sock], [], [], 60)[0]  # the container has closed it
     server.invoke(b"one", {})
     (idle,) = server._pool._idle
     idle.sock.shutdown(2)

@@ -7,6 +7,7 @@ import json
 import re
 import struct
 import threading
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -157,6 +158,19 @@ def test_many_records_fill_requests_and_their_order_is_kept(bench: Bench) -> Non
     assert sorted(sizes)[1] > (1 << 20) - 20
     assert max(sizes) <= 1 << 20
     assert bench.out()["a.csv.out"] == "".join(f"{n:g}\n" for n in range(count))
+
+
+def test_memory_does_not_grow_with_the_object(bench: Bench) -> None:
+    peaks = []
+    for megabytes in (4, 32):
+        bench.put("in/a.csv", b"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n" * (megabytes << 20 >> 5))
+        tracemalloc.start()
+        outcome = bench.run("echo", MaxPayloadInMB=1, MaxConcurrentTransforms=2)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert outcome.status == "Completed"
+    assert peaks[1] < peaks[0] + (8 << 20)
+    assert peaks[1] < 24 << 20
 
 
 def test_single_record_sends_a_request_a_line(bench: Bench) -> None:
