@@ -99,7 +99,7 @@ class CsvTable:
                 self._refuse(int((~np.isfinite(values)).argmax()), position, "a label")
             whole = bool((values == np.rint(values)).all() and (np.abs(values) < 1 << 53).all())
             return values.astype(np.int64) if whole else values
-        if column.dtype.kind in "biu":
+        if column.dtype.kind in "iu":
             return column.to_numpy(np.int64)
         return np.array([str(cell).strip() for cell in column], dtype=np.str_)
 

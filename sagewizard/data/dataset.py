@@ -37,7 +37,7 @@ class DatasetSpec:
     label_column: str | int | None = None
     header: bool | None = None
     delimiter: str | None = None
-    positive_label: str | None = None
+    positive_label: str | int | None = None
     train: float | None = None
     validation: float | None = None
     test: float | None = None
@@ -82,8 +82,9 @@ class Dataset:
         """How many features a row has."""
         return len(self.feature_names)
 
-    def class_number(self, label: str) -> int:
+    def class_number(self, label: str | int) -> int:
         """Return the position of a class by its name; DataError names the nearest one."""
+        label = str(label)
         if label in self.class_names:
             return self.class_names.index(label)
         near = difflib.get_close_matches(label, self.class_names, n=1)
@@ -95,13 +96,14 @@ class Dataset:
             remedy=f"Did you mean {near[0]!r}?" if near else f"Its labels are: {listed or 'numbers'}.",
         )
 
-    def one_against_rest(self, positive: str) -> Dataset:
+    def one_against_rest(self, positive: str | int) -> Dataset:
         """Return the same data as a yes-or-no question: label 1 for the class `positive`, 0 for the rest."""
         number = self.class_number(positive)
         splits = {
             name: Split(part.features, frozen((part.labels == number).astype(np.int64)))
             for name, part in self.splits.items()
         }
+        positive = str(positive)
         others = [name for name in self.class_names if name != positive]
         names = (others[0] if len(others) == 1 else f"not {positive}", positive)
         return dataclasses.replace(self, task="binary_classifier", splits=splits, class_names=names)

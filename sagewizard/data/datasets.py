@@ -54,7 +54,7 @@ def load_dataset(
     if cancel is not None and cancel.is_set():
         raise CancelledError("Loading the dataset was stopped.")
     if spec.path is not None:
-        dataset = _from_csv(Path(spec.path), spec)
+        dataset = _from_csv(Path(spec.path).expanduser(), spec)
     elif spec.name == "mnist":
         if _shares(spec) is not None:
             raise DataError(

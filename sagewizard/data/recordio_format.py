@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sagewizard.data import varint
+from sagewizard.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +40,9 @@ FIELD_OF_DTYPE: dict[str, int] = {"float32": 2, "float64": 3, "int32": 7}
 DTYPE_OF_FIELD = {number: name for name, number in FIELD_OF_DTYPE.items()}
 BYTES_FIELD = 9
 
+MOST_DENSE = 8 << 30
+"""Bytes a sparse file may take when it is expanded."""
+
 BLOCK = 1 << 20
 """Bytes handled at a time when reading or writing: fits the second-level cache, keeps extra memory small."""
 
@@ -59,8 +63,19 @@ class Records:
         return not isinstance(self.features, np.ndarray)
 
     def dense(self) -> NDArray[Any]:
-        """Return the features as an array (n, d); a CSR matrix is expanded to n x d elements."""
-        return self.features if isinstance(self.features, np.ndarray) else self.features.toarray()
+        """Return the features as an array (n, d); a CSR matrix is expanded to n x d elements.
+
+        DataError when that would take more than 8 GiB: a few bytes can declare billions of columns.
+        """
+        if isinstance(self.features, np.ndarray):
+            return self.features
+        rows, width = self.features.shape
+        if rows * width * self.features.dtype.itemsize > MOST_DENSE:
+            raise DataError(
+                f"{rows} sparse rows of {width} columns are too many to hold as a dense table",
+                remedy="Use fewer columns, or an algorithm that takes sparse data.",
+            )
+        return self.features.toarray()
 
 
 def padding(length: int) -> int:

@@ -202,6 +202,7 @@ def test_labels_keep_their_kind(table: Any) -> None:
     assert found.labels(1).dtype == np.int64
     assert found.labels(2).tolist() == [1.5, 2.5]
     assert found.labels(3).tolist() == ["x", "y"]
+    assert table("a,b\n1,True\n2,False\n").labels(1).tolist() == ["True", "False"]
     with pytest.raises(DataError, match="a label is missing") as caught:
         table("a,b\n1,x\n2,\n").labels(1)
     assert caught.value.row == 3

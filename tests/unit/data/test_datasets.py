@@ -100,6 +100,7 @@ def test_one_class_against_the_rest(settings: Settings) -> None:
         np.testing.assert_array_equal(
             yes.splits[name].labels, (part.labels == 0).astype(np.int64), strict=True
         )
+    assert found.one_against_rest(0).class_names == ("not 0", "0")
     cancer = load_dataset(DatasetSpec(name="breast-cancer"), settings=settings).one_against_rest("malignant")
     assert cancer.class_names == ("benign", "malignant")
     with pytest.raises(DataError, match="no label '10'"):

@@ -283,6 +283,8 @@ def test_a_huge_declared_shape_allocates_nothing() -> None:
     tracemalloc.stop()
     assert records.features.shape == (1000, 2**31 - 1)
     assert peak < 16 << 20
+    with pytest.raises(DataError, match="1000 sparse rows of 2147483647 columns are too many"):
+        records.dense()
 
 
 def test_a_declared_length_allocates_nothing_from_a_stream_of_unknown_length() -> None:
