@@ -75,7 +75,7 @@ class Records:
                 f"{rows} sparse rows of {width} columns are too many to hold as a dense table",
                 remedy="Use fewer columns, or an algorithm that takes sparse data.",
             )
-        return self.features.toarray()
+        return np.asarray(self.features.toarray())
 
 
 def padding(length: int) -> int:
