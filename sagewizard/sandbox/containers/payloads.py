@@ -8,7 +8,6 @@ Source: Developer Guide, "Common data formats for inference".
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,7 +83,8 @@ def _decode_recordio(body: bytes) -> NDArray[np.float32] | csr_matrix:
         records = recordio.decode(body)
     except DataError as error:
         raise PayloadError(f"unable to parse recordio: {error}") from None
-    return records.features.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite and is refused
+        return records.features.astype(np.float32, copy=False)
 
 
 def _load(text: bytes) -> Any:
@@ -148,9 +148,14 @@ def _row(instance: Any, number: int, width: int) -> NDArray[np.float32]:
 
 
 def _numbers(values: list[Any], number: int) -> NDArray[np.float32]:
-    if not all(type(value) in (int, float) and math.isfinite(value) for value in values):
-        raise PayloadError(f"instance {number} has a feature that is not a finite number")
+    """Turn JSON numbers into float32; what does not fit becomes infinite and is refused with the rest."""
+    if not all(type(value) in (int, float) for value in values):
+        raise PayloadError(f"instance {number} has a feature that is not a number")
     try:
-        return np.array(values, np.float32)
+        with np.errstate(over="ignore"):
+            row = np.array([float(value) for value in values], np.float32)
     except OverflowError:
-        raise PayloadError(f"instance {number} has a feature that is not a finite number") from None
+        row = np.array([np.inf], np.float32)
+    if not np.isfinite(row).all():
+        raise PayloadError(f"instance {number} has a feature that is not a finite number")
+    return row

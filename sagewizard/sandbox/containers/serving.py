@@ -180,8 +180,13 @@ def run_server(gateway: Gateway, path: Path) -> None:
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda number, frame: stop.set())
-    server.prepare()
-    path.chmod(0o600)  # cheroot opens it to everybody
+    # cheroot gives the socket mode 0777; the mask keeps it to this user from its first moment.
+    mask = os.umask(0o077)
+    try:
+        server.prepare()
+    finally:
+        os.umask(mask)
+    path.chmod(0o600)
     thread = threading.Thread(target=server.serve, name="serve", daemon=True)
     thread.start()
     try:

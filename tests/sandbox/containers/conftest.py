@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from sagewizard.data import recordio
 from sagewizard.sandbox.containers.contract import run_training
@@ -15,7 +16,7 @@ from sagewizard.sandbox.containers.linear_learner.train import train
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -98,6 +99,13 @@ class Job:
         return Outcome(
             code, self.capsys.readouterr().out, failure.read_text() if failure.exists() else None, self.base
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_blas_thread() -> Iterator[None]:
+    """Compute as the launcher's children do; a second BLAS thread spins on a busy machine."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ class Design:
         """Tell which columns (d,) are 0 in every row, so that nothing can be learned from them."""
         if not isinstance(self.matrix, np.ndarray):
             return np.asarray(np.bincount(self.matrix.indices, minlength=self.matrix.shape[1]) == 0)
-        empty = ~self.matrix[:_CHUNK].any(axis=0)
+        empty: NDArray[np.bool_] = np.asarray(~self.matrix[:_CHUNK].any(axis=0))
         for column in np.flatnonzero(empty):
             empty[column] = not self.matrix[:, column].any()
         return empty

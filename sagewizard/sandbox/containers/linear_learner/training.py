@@ -239,7 +239,8 @@ class Trainer:
             criterion, higher = f"sampled_{configuration.criterion.name}", True
             scores = self._criterion_values(validation.sample)
             scores[~self.alive] = -np.inf
-        model = int(np.argmax(scores) if higher else np.argmin(scores))
+        # On few rows many models share the best criterion; the loss decides among them.
+        model = int(np.lexsort((losses, -scores if higher else scores))[0])
         value = float(scores[model])
         if self.best is None:
             improved = True
