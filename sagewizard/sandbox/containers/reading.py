@@ -98,7 +98,9 @@ def read_table(container: TrainingContainer, channel: Channel) -> Table:
         features, labels = _read_csv(container, channel, files)
     values = features if isinstance(features, np.ndarray) else features.data
     # The sum is NaN or infinite when any value is; it costs no copy. float64 cannot overflow from float32.
-    if not np.isfinite(values.sum(dtype=np.float64)):
+    with np.errstate(invalid="ignore"):  # infinity plus minus infinity
+        total = values.sum(dtype=np.float64)
+    if not np.isfinite(total):
         raise CustomerError(_unbounded(channel, features))
     if not np.isfinite(labels).all():
         row = int(np.flatnonzero(~np.isfinite(labels))[0])

@@ -73,6 +73,11 @@ def test_nan_and_infinity_in_csv_name_row_and_column(job: Any, value: str) -> No
     assert "Feature 2 of row 2 in data channel 'train' is NaN or infinite" in failure
 
 
+def test_infinities_of_both_signs_are_found_too(job: Any) -> None:
+    job.add("train", b"1,inf,3\n0,2,-inf\n", CSV)
+    assert "Feature 1 of row 1" in refused(job, BINARY, "ClientError: ")
+
+
 @pytest.mark.parametrize("sparse", [False, True])
 def test_nan_in_records_names_row_and_column(job: Any, sparse: bool) -> None:
     features = np.ones((5, 4), np.float32)

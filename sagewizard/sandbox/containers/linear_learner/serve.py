@@ -92,9 +92,12 @@ class LinearLearnerApplication:
 
     def predict(self, features: Any) -> dict[str, NDArray[Any]]:
         """Return `score` and, for classifiers, `predicted_label` for features (n, d)."""
-        model = self.model
         with np.errstate(over="ignore", invalid="ignore"):
-            raw: Array = np.asarray(features @ model.weights, np.float32) + model.bias
+            return self._predict(features)
+
+    def _predict(self, features: Any) -> dict[str, NDArray[Any]]:
+        model = self.model
+        raw: Array = np.asarray(features @ model.weights, np.float32) + model.bias
         if model.predictor_type == REGRESSOR:
             return {"score": raw[:, 0]}
         if model.predictor_type == BINARY:
