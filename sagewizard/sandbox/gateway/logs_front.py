@@ -369,7 +369,9 @@ def _opaque(text: str) -> str:
 
 def _read_opaque(asked: dict[str, Any]) -> str:
     try:
-        return base64.urlsafe_b64decode(_text(asked, "nextToken").encode("ascii")).decode()
+        return base64.b64decode(
+            _text(asked, "nextToken").encode("ascii"), altchars=b"-_", validate=True
+        ).decode()
     except (binascii.Error, ValueError):
         raise AwsError("InvalidParameterException", "The specified nextToken is invalid.") from None
 

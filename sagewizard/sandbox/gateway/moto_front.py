@@ -129,7 +129,9 @@ class MotoFront:
         def forget() -> None:
             if self._ready.is_set() and self._failure is None:
                 with self._lock:
-                    self._s3().buckets.pop(bucket, None)
+                    backend = self._s3()
+                    if bucket in backend.buckets:
+                        backend.delete_bucket(bucket)
 
         return forget
 
@@ -161,8 +163,13 @@ class MotoFront:
     def _import(self) -> None:
         os.environ["MOTO_ACCOUNT_ID"] = self._services.account_id
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        from moto.core.base_backend import BackendDict
+        from moto.core.model_instances import reset_model_data
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+        # Moto's state belongs to the process; a second sandbox in it starts from its own journal alone.
+        BackendDict.reset()
+        reset_model_data()
         self._app = DomainDispatcherApplication(create_backend_app)
 
     def _call(self, entry: Entry, *, seeded: bool) -> Response:

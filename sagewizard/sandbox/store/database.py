@@ -80,7 +80,7 @@ class Database:
             action()
 
     def after_commit(self, action: Callable[[], None]) -> None:
-        """Run something once the outermost transaction is committed, at once outside one; never on rollback."""
+        """Run something after the outermost transaction commits, at once outside one, never on rollback."""
         self._connection()
         if self._local.depth:
             self._local.after.append(action)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from sagewizard.sandbox.store.payloads import PayloadFolder, Staged
+from sagewizard.sandbox.store.payloads import BLOCK, PayloadFolder, Staged
 
 if TYPE_CHECKING:
     import sqlite3
@@ -141,7 +141,7 @@ class ObjectStore:
         content_type: str = DEFAULT_CONTENT_TYPE,
         metadata: Mapping[str, str] | None = None,
     ) -> ObjectInfo:
-        """Store an object from bytes or a binary stream, read in blocks of 1 MiB; raises NoSuchBucket."""
+        """Store an object from bytes or a binary stream, read in blocks of 256 KiB; raises NoSuchBucket."""
         self.require_bucket(bucket)
         staged = self.payloads.stage(source)
         return self.commit(bucket, key, staged, content_type=content_type, metadata=metadata)
@@ -305,7 +305,7 @@ class ObjectStore:
                 else:
                     return
             with destination.open("xb") as target:
-                shutil.copyfileobj(file, target, 1 << 20)
+                shutil.copyfileobj(file, target, BLOCK)
 
     def sweep(self) -> int:
         """Remove payload files that an interrupted write left behind; for the start, before any writer."""

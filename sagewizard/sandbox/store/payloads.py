@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-BLOCK = 1 << 20
+BLOCK = 256 << 10
 _COPY_BLOCK = 64 << 20
 _CANNOT_COPY_IN_KERNEL = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF}
 
@@ -54,15 +54,13 @@ class PayloadFolder:
         self._payloads = folder / "payloads"
         for path in (self._incoming, self._payloads):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for number in range(256):
-            (self._payloads / f"{number:02x}").mkdir(exist_ok=True, mode=0o700)
 
     def path(self, name: str) -> Path:
         """Where the payload of that name lies."""
         return self._payloads / name[:2] / name
 
     def stage(self, source: bytes | Readable) -> Staged:
-        """Write a payload from bytes or a binary stream, 1 MiB at a time, with its MD5 on the way."""
+        """Write a payload from bytes or a binary stream, 256 KiB at a time, with its MD5 on the way."""
         stream: Readable = BytesIO(source) if isinstance(source, bytes) else source
         name, temporary = self._new()
         digest = hashlib.md5(usedforsecurity=False)
@@ -115,7 +113,7 @@ class PayloadFolder:
     def duplicate(self, path: Path, size: int, md5: str) -> Staged:
         """Give a payload a second name: a hard link, for no payload ever changes."""
         name, temporary = self._new()
-        target = self.path(name)
+        target = self._place(name)
         try:
             os.link(path, target)
         except OSError as error:
@@ -142,8 +140,8 @@ class PayloadFolder:
         for path in self._incoming.iterdir():
             path.unlink(missing_ok=True)
             removed += 1
-        for number in range(256):
-            with os.scandir(self._payloads / f"{number:02x}") as entries:
+        for folder in self._payloads.iterdir():
+            with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.name not in known:
                         Path(entry.path).unlink(missing_ok=True)
@@ -154,9 +152,14 @@ class PayloadFolder:
         name = secrets.token_hex(16)
         return name, self._incoming / name
 
+    def _place(self, name: str) -> Path:
+        path = self.path(name)
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        return path
+
     def _settle(self, name: str, temporary: Path, size: int, md5: str) -> Staged:
         temporary.chmod(0o400)
-        path = self.path(name)
+        path = self._place(name)
         temporary.replace(path)
         return Staged(name=name, path=path, size=size, md5=md5)
 

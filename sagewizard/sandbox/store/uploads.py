@@ -196,6 +196,7 @@ class UploadStore:
         numbers = [number for number, _ in wanted]
         if numbers != sorted(set(numbers)):
             raise PartsOutOfOrder
+        self.get(upload.bucket, upload.key, upload.id)
         present = {part.number: part for part in self.parts(upload)}
         chosen = []
         for number, etag in wanted:

@@ -198,7 +198,7 @@ def _token(key: str) -> str:
 
 def _read_token(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token.encode("ascii")).decode("utf-8")
+        return base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True).decode("utf-8")
     except (binascii.Error, ValueError):
         text = "The continuation token provided is incorrect"
         raise wire.invalid_argument(text, "continuation-token", token) from None
