@@ -24,11 +24,12 @@ def list_recipes(options: argparse.Namespace) -> int:
         _json([_summary(recipe) for recipe in recipes])
         return ExitCode.OK
     out = console(sys.stdout)
-    rows = [
-        [recipe.name, recipe.file.level, f"{recipe.estimated_minutes():.0f}", recipe.title]
-        for recipe in recipes
-    ]
-    out.line(table(rows, ["recipe", "level", "min on AWS", "what it is"], ink=out.ink))
+    for recipe in recipes:
+        out.line(recipe.name, "bold")
+        for line in wrap(recipe.title, out.ink.width, "    "):
+            out.line(line)
+        minutes = f"about {recipe.estimated_minutes():.0f} minutes on AWS"
+        out.line(f"    {recipe.file.level}, {recipe.algorithm.title}, {minutes}")
     return ExitCode.OK
 
 

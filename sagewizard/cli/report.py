@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from sagewizard.cli.terminal import wrap
 from sagewizard.evaluation import ConfusionMatrix
 from sagewizard.render import confusion_matrix, metric_list
 from sagewizard.render.units import count, duration, hourly
@@ -20,16 +21,24 @@ if TYPE_CHECKING:
 
 
 def usd(amount: float | None) -> str:
-    """Write a small bill so that it can be told from nothing: `$0.0123`, `$0.00004`, `$1.20`."""
+    """Write a small bill so that it can be told from nothing: `$0.0123`, `<$0.0001`, `$1.20`."""
     if amount is None:
         return "no price known"
     if amount == 0 or amount >= 1:
         return f"${amount:,.2f}"
-    return f"${amount:.4f}" if amount >= 0.001 else f"${amount:.2g}"
+    return f"${amount:.4f}" if amount >= 0.0001 else "<$0.0001"
 
 
 def final_report(
-    outcome: Outcome, recipe: Recipe, target: Target, named: str, end: RunFinished, ink: Ink
+    outcome: Outcome,
+    recipe: Recipe,
+    target: Target,
+    named: str,
+    end: RunFinished,
+    ink: Ink,
+    *,
+    until: str | None = None,
+    keep: bool = False,
 ) -> list[str]:
     """Return the lines of the report."""
     lines: list[str] = []
@@ -38,8 +47,10 @@ def final_report(
     lines += ["", f"Run {end.run_id}: {duration(end.seconds)}" + ("" if end.complete else ", not to its end")]
     if outcome.cost is not None and outcome.cost.items:
         lines += cost_lines(outcome.cost, ink)
-    lines += estimate_lines(recipe, target)
-    lines += ["", "The same again:", f"  {command_line(named, recipe.settings, target.name)}"]
+    for line in estimate_lines(recipe, target):
+        lines += wrap(line, min(ink.width, 100))
+    again = command_line(named, recipe.settings, target.name, until=until, keep=keep)
+    lines += ["", "The same again:", f"  {again}"]
     return lines
 
 
@@ -103,13 +114,22 @@ def estimate_lines(recipe: Recipe, target: Target) -> list[str]:
     return [line]
 
 
-def command_line(named: str, settings: Mapping[str, object], target: str) -> str:
+def command_line(
+    named: str,
+    settings: Mapping[str, object],
+    target: str,
+    *,
+    until: str | None = None,
+    keep: bool = False,
+) -> str:
     """Return the command that does the same again, ready to paste."""
     from sagewizard.recipe.options import as_text
 
     words = ["sagewizard", "run", named]
     for path, value in settings.items():
         words += ["--set", f"{path}={as_text(value)}"]
+    words += ["--until", until] if until else []
+    words += ["--keep"] if keep else []
     if target != "sandbox":
         words += ["--target", target]
     return shlex.join(words)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sagewizard import events as ev
 from sagewizard import settings as settings_module
 from sagewizard.cli.report import usd
-from sagewizard.cli.terminal import Console, console
+from sagewizard.cli.terminal import Console, console, wide
 from sagewizard.engine import state as states
 from sagewizard.engine.ledger import JOBS, Entry, Ledger
 from sagewizard.errors import BillableRemainsError, CancelledError, SageWizardError, UsageError
@@ -46,21 +46,23 @@ def resources(options: argparse.Namespace) -> int:
         err.line("Nothing is there that a run has made.")
         return ExitCode.OK
     now = time.time()
+    ink = wide(out)
+    roomy = ink.width >= 100
+    apart = any(entry.id not in checked or entry.target != "sandbox" for entry in alive)
     rows = [
         [
-            entry.target,
             entry.kind,
             entry.name,
-            entry.run_id,
             duration(now - (entry.created or entry.intended)),
-            hourly(entry.hourly_usd),
-            usd(_so_far(entry, now)) if entry.billable else "",
-            "" if entry.id in checked else "not checked",
+            _per_hour(entry.hourly_usd),
+            *([usd(_so_far(entry, now)) if entry.billable else ""] if roomy else []),
+            *([entry.target if entry.id in checked else f"{entry.target}, not asked"] if apart else []),
         ]
         for entry in alive
     ]
-    headers = ["target", "kind", "name", "run", "age", "per hour", "so far", ""]
-    out.line(table(rows, headers, ink=out.ink))
+    headers = ["kind", "name", "age", "per hour"]
+    headers += (["so far"] if roomy else []) + (["where"] if apart else [])
+    out.line(table(rows, headers, ink=ink))
     total = sum(entry.hourly_usd or 0.0 for entry in alive)
     err.line(f"Together {hourly(total)}. Delete with `sagewizard teardown RUN`, or `--all`.")
     return ExitCode.OK
@@ -181,7 +183,7 @@ def cost(options: argparse.Namespace) -> int:
             err.line(f"The run {state.run_id} has cost nothing.")
             return ExitCode.OK
         out.line(
-            table(rows, ["kind", "name", "instance", "billed", "per hour", "cost", "price from"], ink=out.ink)
+            table(rows, ["kind", "name", "instance", "billed", "per hour", "cost", "price from"], ink=wide(out))
         )
         word = "This is what AWS would charge; nothing was billed." if state.simulated else "Billed by AWS."
         err.line(f"Together {usd(sum(i.usd or 0.0 for i in items))}. {word}")
@@ -208,17 +210,10 @@ def cost(options: argparse.Namespace) -> int:
         err.line("There are no runs yet, and nothing has cost anything.")
         return ExitCode.OK
     rows = [
-        [
-            s.run_id,
-            s.recipe,
-            s.target,
-            usd(s.usd),
-            "would cost" if s.simulated else "cost",
-            hourly(hour[s.run_id]),
-        ]
+        [s.run_id, s.recipe, "would cost" if s.simulated else "cost", usd(s.usd), _per_hour(hour[s.run_id])]
         for s in found
     ]
-    out.line(table(rows, ["run", "recipe", "target", "so far", "", "now"], ink=out.ink))
+    out.line(table(rows, ["run", "recipe", "", "so far", "now"], ink=wide(out)))
     real = sum(s.usd for s in found if not s.simulated)
     err.line(f"Billed by AWS: {usd(real)}. Costs now: {hourly(sum(e.hourly_usd or 0.0 for e in alive))}.")
     return ExitCode.OK
@@ -271,6 +266,10 @@ def _open(options: argparse.Namespace, settings: Settings) -> Target:
     except SageWizardError as error:
         error.remedy = f"{error.remedy} The ledger alone: `sagewizard resources --offline`.".strip()
         raise
+
+
+def _per_hour(usd_per_hour: float | None) -> str:
+    return hourly(usd_per_hour) if usd_per_hour else ""
 
 
 def _so_far(entry: Entry, now: float) -> float | None:

@@ -244,7 +244,9 @@ def _report(
         from sagewizard.cli.report import final_report
 
         out = console(sys.stdout)
-        for line in final_report(outcome, recipe, target, named, end, out.ink):
+        for line in final_report(
+            outcome, recipe, target, named, end, out.ink, until=options.until, keep=options.keep
+        ):
             out.line(line)
     show_alive(end.alive, run_id, simulated, err)
     if not end.complete and not options.quiet:

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sagewizard import settings as settings_module
-from sagewizard.cli.terminal import console
+from sagewizard.cli.terminal import console, wide
 from sagewizard.engine import state as states
 from sagewizard.engine.ledger import Ledger
 from sagewizard.exit_codes import ExitCode
@@ -38,15 +38,22 @@ def list_runs(options: argparse.Namespace) -> int:
     if not found:
         console().line("There are no runs yet. Start one with `sagewizard run digits-linear-learner`.")
         return ExitCode.OK
+    # The id tells when a run began; the target is only worth a column when there are several.
+    elsewhere = any(state.target != "sandbox" for state in found)
     rows = [
         [
-            state.run_id, state.recipe, state.target, WORDS[state.status], _reached(state),
-            number(_f1(state)), "yes" if state.run_id in alive else "", _when(state.created),
+            state.run_id,
+            state.recipe,
+            *([state.target] if elsewhere else []),
+            WORDS[state.status],
+            _reached(state),
+            number(_f1(state)),
+            "yes" if state.run_id in alive else "no",
         ]
         for state in found
-    ]  # fmt: skip
-    headers = ["run", "recipe", "target", "state", "done", "F1", "alive", "started"]
-    out.line(table(rows, headers, ink=out.ink))
+    ]
+    headers = ["run", "recipe", *(["target"] if elsewhere else []), "state", "done", "F1", "alive"]
+    out.line(table(rows, headers, ink=wide(out)))
     return ExitCode.OK
 
 
@@ -76,18 +83,18 @@ def show(options: argparse.Namespace) -> int:
         out.line(f"  set      {path} = {value}")
     out.line()
     rows = [[name, step.status, duration(step.seconds)] for name, step in state.steps.items()]
-    out.line(table(rows, ["step", "state", "took"], ink=out.ink))
+    out.line(table(rows, ["step", "state", "took"], ink=wide(out)))
     metrics = state.outputs("evaluate").get("metrics")
     if metrics:
         from sagewizard.render import metric_list
 
         out.line()
-        out.line(metric_list(metrics, ink=out.ink))
+        out.line(metric_list(metrics, ink=wide(out)))
     alive_entries = [entry for entry in entries if entry.deleted is None]
     if alive_entries:
         out.line()
         rows = [[entry.kind, entry.name, hourly(entry.hourly_usd)] for entry in alive_entries]
-        out.line(table(rows, ["still there", "name", "per hour"], ink=out.ink))
+        out.line(table(rows, ["still there", "name", "per hour"], ink=wide(out)))
     if state.status != "finished":
         console().line(f"Go on with `sagewizard runs resume {state.run_id}`.")
     return ExitCode.OK

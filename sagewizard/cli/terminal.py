@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TextIO
 
 from sagewizard.render.ink import Ink, Style, ink_for
@@ -60,12 +60,18 @@ def console(stream: TextIO | None = None, environ: Mapping[str, str] | None = No
     stream = sys.stderr if stream is None else stream
     env = os.environ if environ is None else environ
     terminal = stream.isatty()
-    ink = ink_for(stream, env)
+    capable = env.get("TERM", "") not in ("", "dumb")
+    ink = ink_for(stream, env, color="auto" if capable else "never")
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         # A character that the stream does not know becomes a question mark instead of an error.
         reconfigure(errors="replace")
-    return Console(stream, ink, terminal, terminal and env.get("TERM", "") not in ("", "dumb"))
+    return Console(stream, ink, terminal, terminal and capable)
+
+
+def wide(out: Console) -> Ink:
+    """Return the ink for a table: nothing is cut where the output is read by another program."""
+    return out.ink if out.terminal else replace(out.ink, width=500)
 
 
 def wrap(text: str, columns: int, indent: str = "") -> list[str]:

@@ -81,7 +81,7 @@ class Api:
     ) -> dict[str, Any]:
         """Call an operation by its API name, e.g. `("sagemaker", "CreateModel", ModelName=...)`.
 
-        With `show=False` (polling) only failures are recorded.
+        With `show=False` (polling, looking up) only failures are recorded, and not that something is missing.
         """
         from botocore import xform_name
 
@@ -95,7 +95,8 @@ class Api:
             try:
                 response: dict[str, Any] = method(**parameters)
             except Exception as error:
-                self._record(service, operation, parameters, None, started, attempt, error)
+                if show or not is_missing(error):
+                    self._record(service, operation, parameters, None, started, attempt, error)
                 if attempt > len(RETRY_DELAYS) or not may_pass(error):
                     raise
                 if self._clock.wait(self._cancel, RETRY_DELAYS[attempt - 1]):

@@ -48,7 +48,6 @@ class LogFollower:
         self._group = group
         self._prefix = prefix
         self.tokens: dict[str, str] = dict(tokens or {})
-        self._seen_group = False
 
     def poll(self) -> list[LogBatch]:
         """Return what is new, stream by stream."""
@@ -70,10 +69,9 @@ class LogFollower:
         more: dict[str, str] = {}
         while True:
             answer = self._call(
-                "logs", "DescribeLogStreams", show=not self._seen_group,
+                "logs", "DescribeLogStreams", show=False,
                 logGroupName=self._group, logStreamNamePrefix=self._prefix, **more,
             )  # fmt: skip
-            self._seen_group = True
             names += [stream["logStreamName"] for stream in answer.get("logStreams", [])]
             token = answer.get("nextToken")
             if not token or token == more.get("nextToken"):

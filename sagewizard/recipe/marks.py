@@ -16,6 +16,8 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 MAX_VALUES = 20_000
 
+_PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
 Path = tuple[str | int, ...]
 
 
@@ -147,6 +149,10 @@ class _Reader:
             raise self._error(
                 "The file's aliases stand for too many values", path, f"A recipe has at most {MAX_VALUES:,}."
             )
+        if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN:
+            raise self._error(
+                f"The tag {node.tag} is not allowed", path, "Write the value plainly, without a tag."
+            )
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path, depth)
         if isinstance(node, yaml.SequenceNode):
@@ -168,13 +174,16 @@ class _Reader:
             ) from error
 
     def _mapping(self, node: Any, path: Path, depth: int) -> dict[str, Any]:
+        import yaml
+
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = self._scalar(key_node, path) if hasattr(key_node, "value") else None
             place = Place(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
             if key_node.tag == "tag:yaml.org,2002:merge":
                 raise self._at(place, "Merge keys (<<) are not allowed", "Write the keys out.", "<<")
-            if not isinstance(key, str):
+            plain = isinstance(key_node, yaml.ScalarNode)
+            key = self._scalar(key_node, path) if plain else key_node.tag
+            if not plain or not isinstance(key, str):
                 raise self._at(place, f"The key {key!r} is not text", "Put it in quotes.", str(key))
             if key in result:
                 first = self.document.keys[(*path, key)]

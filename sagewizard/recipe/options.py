@@ -276,7 +276,7 @@ STEP_OPTIONS: dict[str, tuple[Option, ...]] = {
                 "source",
                 Kind.CHOICE,
                 "Predictions of",
-                "Whose predictions are judged: the endpoint's, the batch transform's, or (auto) what is there.",
+                "Whose answers are judged: the endpoint's, the batch transform's, or (auto) what is there.",
                 "auto",
                 choices=("auto", "endpoint", "transform"),
             ),

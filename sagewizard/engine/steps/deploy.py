@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.engine.api import exists_already
+from sagewizard.engine.api import exists_already, is_missing
 from sagewizard.engine.costs import HOSTING
 from sagewizard.engine.following import JobWatch
 from sagewizard.engine.logs import LogFollower
@@ -88,7 +88,13 @@ def _ensure(
     request: Mapping[str, Any],
     describe: tuple[str, str],
 ) -> str:
+    operation, member = describe
     adopted = False
+    if entry.created is not None:
+        # It was made by an earlier step or try; asking first keeps a refused call out of the record.
+        found = _look_up(context, operation, member, entry.name)
+        if found is not None:
+            return str(found[arn_member])
     try:
         arn = str(context.api("sagemaker", create, **request)[arn_member])
     except Exception as error:
@@ -97,11 +103,20 @@ def _ensure(
                 context.ledger.deleted(entry.id, now=context.clock.now(), note="refused")
             raise
         adopted = True
-        operation, member = describe
         arn = str(context.api("sagemaker", operation, **dict[str, Any]({member: entry.name}))[arn_member])
     if not (adopted and entry.created is not None):
         context.made(entry, arn, adopted=adopted)
     return arn
+
+
+def _look_up(context: RunContext, operation: str, member: str, name: str) -> dict[str, Any] | None:
+    parameters: dict[str, Any] = {member: name}
+    try:
+        return context.api("sagemaker", operation, show=False, **parameters)
+    except Exception as error:
+        if is_missing(error):
+            return None
+        raise
 
 
 def _until_in_service(context: RunContext, name: str, instance_type: str, count: int) -> None:

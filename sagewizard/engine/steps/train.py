@@ -164,7 +164,7 @@ def _result(context: RunContext, name: str, answer: dict[str, Any]) -> StepResul
     billed = int(answer.get("BillableTimeInSeconds", 0))
     shown = metrics.get("validation:binary_classification_accuracy")
     return StepResult(
-        f"Trained in {billed} billed seconds" + (f", validation accuracy {shown:.4f}" if shown else ""),
+        f"Trained, {billed} s billed" + (f", validation accuracy {shown:.4f}" if shown else ""),
         {
             "job": name,
             "model_artifact": answer["ModelArtifacts"]["S3ModelArtifacts"],

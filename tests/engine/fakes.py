@@ -1,0 +1,317 @@
+"""A target in memory for what cannot be had from the real sandbox: faults at a chosen call, and a clock of its own."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import threading
+from collections import Counter
+from types import SimpleNamespace
+
+import orjson
+from botocore.exceptions import ClientError
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+
+from sagewizard.target import Credentials, Price
+
+SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYPLANTEDSECRET"  # noqa: S105
+
+
+class FakeClock:
+    """Time that passes only by waiting."""
+
+    def __init__(self) -> None:
+        self.time = 1_700_000_000.0
+        self.waits: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def wait(self, cancel: threading.Event, seconds: float) -> bool:
+        if cancel.is_set():
+            return True
+        self.waits.append(seconds)
+        self.time += seconds
+        return cancel.is_set()
+
+
+class Prices:
+    def hourly(self, region: str, instance_type: str, component: str) -> Price | None:
+        return Price(0.36, "a made-up table")
+
+
+def client_error(code: str, message: str, operation: str, status: int = 400) -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}},
+        operation,
+    )
+
+
+class Crash(BaseException):
+    """Ends the process, as far as the engine can tell."""
+
+
+class FakeTarget:
+    """Behaves as SageMaker does for one binary classifier on digits; `faults` has what a call raises, in turn."""
+
+    def __init__(self, clock: FakeClock, *, simulated: bool = True) -> None:
+        self.clock = clock
+        self.name = "sandbox" if simulated else "aws"
+        self.region = "us-east-1"
+        self.account_id = "123456789012"
+        self.role_arn = "arn:aws:iam::123456789012:role/Role"
+        self.bucket = "bucket"
+        self.prices = Prices()
+        self.simulated = simulated
+        self.poll_seconds = 1.0
+        self.endpoint_url = None
+        self.profile = None
+        self.credentials = Credentials("AKIAIOSFODNN7EXAMPLE", SECRET)
+        self.faults: dict[str, list[BaseException]] = {}
+        self.after: dict[str, list[BaseException]] = {}
+        self.calls: Counter[str] = Counter()
+        self.jobs: dict[str, dict] = {}
+        self.transforms: dict[str, dict] = {}
+        self.models: dict[str, dict] = {}
+        self.configs: dict[str, dict] = {}
+        self.endpoints: dict[str, dict] = {}
+        self.objects: dict[str, bytes] = {}
+        self.metadata: dict[str, dict] = {}
+        self.looks_until_done = 2
+        self.fail_training = ""
+        model = ServiceModel(Loader().load_service_model("sagemaker", "service-2"), "sagemaker")
+        self._sagemaker_meta = SimpleNamespace(service_model=model)
+
+    def client(self, service: str) -> _Client:
+        return _Client(self, service)
+
+    def stamp(self) -> datetime.datetime:
+        return datetime.datetime.fromtimestamp(self.clock.now(), tz=datetime.UTC)
+
+
+class _Client:
+    def __init__(self, target: FakeTarget, service: str) -> None:
+        self._target = target
+        self._service = service
+        self.meta = target._sagemaker_meta
+
+    def __getattr__(self, name: str):
+        operation = "".join(part.capitalize() for part in name.split("_"))
+        operation = operation.replace("V2", "V2")
+
+        def call(*args, **parameters):
+            target = self._target
+            target.calls[operation] += 1
+            waiting = target.faults.get(operation)
+            if waiting:
+                raise waiting.pop(0)
+            answer = getattr(_Operations, operation)(target, *args, **parameters)
+            waiting = target.after.get(operation)
+            if waiting:
+                raise waiting.pop(0)
+            return answer
+
+        return call
+
+
+def _missing(noun: str, arn: str, operation: str) -> ClientError:
+    return client_error("ValidationException", f'Could not find {noun} "{arn}".', operation)
+
+
+class _Operations:
+    """One function an operation; a repeated name is refused as SageMaker refuses it."""
+
+    def CreateTrainingJob(t, **p):  # noqa: N802, N805
+        name = p["TrainingJobName"]
+        if name in t.jobs:
+            raise client_error(
+                "ResourceInUse",
+                "Training job names must be unique within an AWS account and region, and a training job with"
+                " this name already exists (arn)",
+                "CreateTrainingJob",
+            )
+        t.jobs[name] = {**p, "looks": 0, "start": t.stamp(), "stopped": False}
+        return {"TrainingJobArn": f"arn:{name}"}
+
+    def DescribeTrainingJob(t, TrainingJobName):  # noqa: N802, N803, N805
+        job = t.jobs.get(TrainingJobName)
+        if job is None:
+            raise client_error("ValidationException", "Requested resource not found.", "DescribeTrainingJob")
+        job["looks"] += 1
+        done = job["looks"] > t.looks_until_done or job["stopped"]
+        status = (
+            "Stopped"
+            if job["stopped"]
+            else "InProgress"
+            if not done
+            else "Failed"
+            if t.fail_training
+            else "Completed"
+        )
+        return {
+            "TrainingJobName": TrainingJobName,
+            "TrainingJobArn": f"arn:{TrainingJobName}",
+            "TrainingJobStatus": status,
+            "SecondaryStatus": "Training" if not done else status,
+            "SecondaryStatusTransitions": [
+                {
+                    "Status": "Starting",
+                    "StartTime": job["start"],
+                    "StatusMessage": "Starting the training job",
+                },
+                *([{"Status": status, "StartTime": job["start"], "StatusMessage": "over"}] if done else []),
+            ],
+            "HyperParameters": job["HyperParameters"],
+            "AlgorithmSpecification": job["AlgorithmSpecification"],
+            "ResourceConfig": job["ResourceConfig"],
+            "ModelArtifacts": {"S3ModelArtifacts": f"s3://bucket/{TrainingJobName}/output/model.tar.gz"},
+            "TrainingStartTime": job["start"],
+            "FailureReason": t.fail_training,
+            **({"TrainingEndTime": t.stamp(), "BillableTimeInSeconds": 100} if done else {}),
+            "FinalMetricDataList": [],
+        }
+
+    def StopTrainingJob(t, TrainingJobName):  # noqa: N802, N803, N805
+        t.jobs[TrainingJobName]["stopped"] = True
+        return {}
+
+    def CreateModel(t, **p):  # noqa: N802, N805
+        return _create(t.models, p, "ModelName", "ModelArn", "model", "CreateModel")
+
+    def DescribeModel(t, ModelName):  # noqa: N802, N803, N805
+        return _describe(t.models, ModelName, "ModelArn", "model")
+
+    def DeleteModel(t, ModelName):  # noqa: N802, N803, N805
+        return _delete(t.models, ModelName, "model")
+
+    def CreateEndpointConfig(t, **p):  # noqa: N802, N805
+        return _create(
+            t.configs,
+            p,
+            "EndpointConfigName",
+            "EndpointConfigArn",
+            "endpoint configuration",
+            "CreateEndpointConfig",
+        )
+
+    def DescribeEndpointConfig(t, EndpointConfigName):  # noqa: N802, N803, N805
+        return _describe(t.configs, EndpointConfigName, "EndpointConfigArn", "endpoint configuration")
+
+    def DeleteEndpointConfig(t, EndpointConfigName):  # noqa: N802, N803, N805
+        return _delete(t.configs, EndpointConfigName, "endpoint configuration")
+
+    def CreateEndpoint(t, **p):  # noqa: N802, N805
+        return _create(
+            t.endpoints,
+            {**p, "modified": t.stamp()},
+            "EndpointName",
+            "EndpointArn",
+            "endpoint",
+            "CreateEndpoint",
+        )
+
+    def DescribeEndpoint(t, EndpointName):  # noqa: N802, N803, N805
+        found = _describe(t.endpoints, EndpointName, "EndpointArn", "endpoint")
+        return {**found, "EndpointStatus": "InService", "LastModifiedTime": found["modified"]}
+
+    def DeleteEndpoint(t, EndpointName):  # noqa: N802, N803, N805
+        return _delete(t.endpoints, EndpointName, "endpoint")
+
+    def InvokeEndpoint(t, EndpointName, Body, **p):  # noqa: N802, N803, N805
+        if EndpointName not in t.endpoints:
+            raise client_error(
+                "ValidationError",
+                f"Endpoint {EndpointName} of account 123456789012 not found.",
+                "InvokeEndpoint",
+            )
+        return {"Body": io.BytesIO(orjson.dumps({"predictions": _score(Body)}))}
+
+    def CreateTransformJob(t, **p):  # noqa: N802, N805
+        name = p["TransformJobName"]
+        if name in t.transforms:
+            raise client_error("ResourceInUse", "Job name must be unique", "CreateTransformJob")
+        t.transforms[name] = {**p, "start": t.stamp()}
+        uri = p["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"].removeprefix("s3://bucket/")
+        for key in [key for key in t.objects if key.startswith(uri)]:
+            output = p["TransformOutput"]["S3OutputPath"].removeprefix("s3://bucket/")
+            lines = b"".join(orjson.dumps(one) + b"\n" for one in _score(t.objects[key]))
+            t.objects[f"{output}/{key.rsplit('/', 1)[1]}.out"] = lines
+        return {"TransformJobArn": f"arn:{name}"}
+
+    def DescribeTransformJob(t, TransformJobName):  # noqa: N802, N803, N805
+        job = t.transforms.get(TransformJobName)
+        if job is None:
+            raise client_error(
+                "ValidationException",
+                f"Could not find requested job with name: {TransformJobName}",
+                "Describe",
+            )
+        return {
+            **job, "TransformJobStatus": "Completed", "TransformJobArn": f"arn:{TransformJobName}",
+            "TransformStartTime": job["start"], "TransformEndTime": t.stamp(),
+        }  # fmt: skip
+
+    def UploadFile(t, path, bucket, key, ExtraArgs=None, Callback=None, Config=None):  # noqa: N802, N803, N805
+        with open(path, "rb") as file:
+            body = file.read()
+        if Callback:
+            Callback(len(body))
+        t.objects[key] = body
+        t.metadata[key] = (ExtraArgs or {}).get("Metadata", {})
+
+    def HeadObject(t, Bucket, Key):  # noqa: N802, N803, N805
+        if Key not in t.objects:
+            raise client_error("404", "Not Found", "HeadObject", 404)
+        return {"ContentLength": len(t.objects[Key]), "Metadata": t.metadata.get(Key, {})}
+
+    def GetObject(t, Bucket, Key):  # noqa: N802, N803, N805
+        return {"Body": io.BytesIO(t.objects[Key])}
+
+    def ListObjectsV2(t, Bucket, Prefix, MaxKeys):  # noqa: N802, N803, N805
+        return {"Contents": [{"Key": key} for key in sorted(t.objects) if key.startswith(Prefix)][:MaxKeys]}
+
+    def DeleteObjects(t, Bucket, Delete):  # noqa: N802, N803, N805
+        for entry in Delete["Objects"]:
+            del t.objects[entry["Key"]]
+        return {}
+
+    def DescribeLogStreams(t, logGroupName, logStreamNamePrefix, **p):  # noqa: N802, N803, N805
+        raise client_error("ResourceNotFoundException", "The specified log group does not exist.", "Describe")
+
+
+def _create(table, parameters, member, arn_member, noun, operation):
+    name = parameters[member]
+    if name in table:
+        raise client_error(
+            "ValidationException", f'Cannot create already existing {noun} "arn:{name}".', operation
+        )
+    table[name] = {**parameters, arn_member: f"arn:{name}"}
+    return {arn_member: f"arn:{name}"}
+
+
+def _describe(table, name, arn_member, noun):
+    if name not in table:
+        raise _missing(noun, f"arn:{name}", "Describe")
+    return dict(table[name])
+
+
+def _delete(table, name, noun):
+    if name not in table:
+        raise _missing(noun, f"arn:{name}", "Delete")
+    del table[name]
+    return {}
+
+
+def _score(body: bytes) -> list[dict]:
+    """Tell a zero by its empty middle, which is right for most digits."""
+    answers = []
+    for line in body.decode().splitlines():
+        pixels = [float(value) for value in line.split(",")]
+        middle = sum(pixels[row * 8 + column] for row in (3, 4) for column in (3, 4))
+        score = 1.0 / (1.0 + middle / 4)
+        answers.append({"score": score, "predicted_label": int(score > 0.5)})
+    return answers
