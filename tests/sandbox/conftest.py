@@ -77,6 +77,12 @@ def clients(sandbox: Sandbox) -> Iterator[Clients]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def clients_of() -> type[Clients]:
+    """Make boto3 clients of any sandbox: `clients_of(url, credentials)`; close them at the end."""
+    return Clients
+
+
 @pytest.fixture(scope="module")
 def s3(clients: Clients) -> Any:
     """An S3 client of the gateway in this process."""
