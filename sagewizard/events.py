@@ -274,7 +274,11 @@ class CostChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionMade(Event):
-    """One row went to the endpoint and came back: both bodies as text, as they were sent."""
+    """One row went to the endpoint and came back: both bodies as text, as they were sent.
+
+    `row` counts from 1 in the test split; 0 stands for values that a person typed or drew, for which nothing
+    is `expected`.
+    """
 
     step: str
     endpoint: str

@@ -166,13 +166,14 @@ class LiveView:
     def _prediction_made(self, event: ev.PredictionMade) -> None:
         columns, _rows = self.console.size()
         room, unicode = columns - 16, self.console.ink.unicode
-        word = "right" if event.correct else "wrong"
+        if event.row == 0:
+            outcome = f"values of your own: predicted {event.predicted}"
+        else:
+            word = "right" if event.correct else "wrong"
+            outcome = f"test row {event.row}: expected {event.expected}, predicted {event.predicted}: {word}"
         self.say(f"    sent      {cut(clean(event.request.strip()), room, unicode=unicode)}")
         self.say(f"    received  {cut(clean(event.response.strip()), room, unicode=unicode)}")
-        self.say(
-            f"    test row {event.row}: expected {event.expected}, predicted {event.predicted}: {word},"
-            f" in {event.seconds * 1000:.0f} ms"
-        )
+        self.say(f"    {outcome}, in {event.seconds * 1000:.0f} ms")
 
     def _warned(self, event: ev.Warned) -> None:
         self.say(f"    {self.console.glyph('warning')} {clean(event.message)}", "warn")

@@ -40,21 +40,11 @@ def resume(options: argparse.Namespace) -> int:
     """Go on with a run, with the recipe as it was then."""
     from sagewizard import settings as settings_module
     from sagewizard.engine import state as states
-    from sagewizard.recipe.loading import load_text
+    from sagewizard.engine.opening import recipe_of
 
     settings = settings_module.load()
     state = states.find(settings.runs, options.run)
-    path = settings.runs / state.run_id / states.RECIPE
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"The recipe of the run {state.run_id} is gone.", where=str(path),
-            remedy=f"Delete what it made with `sagewizard teardown {state.run_id}`.",
-        ) from error  # fmt: skip
-    recipe = load_text(raw, state.recipe_source).with_settings(
-        {**state.overrides, **parse_settings(options.settings)}
-    )
+    recipe = recipe_of(settings, state).with_settings(parse_settings(options.settings))
     check_steps(recipe, options.from_step, options.until)
     check_changes(recipe, parse_settings(options.settings), options.from_step, state)
     target = open_for(options, settings, state.target, state.region)

@@ -16,15 +16,13 @@ from sagewizard import boto_errors
 from sagewizard.clock import Clock, SystemClock
 from sagewizard.engine import state as states
 from sagewizard.engine.api import Api
-from sagewizard.engine.context import RunContext
-from sagewizard.engine.costs import CostMeter
 from sagewizard.engine.ledger import Ledger
+from sagewizard.engine.opening import context_of
 from sagewizard.engine.recorder import Recorder
 from sagewizard.engine.steps import STEPS
 from sagewizard.engine.teardown import Teardown
 from sagewizard.errors import CancelledError, JobFailedError, SageWizardError, UsageError
 from sagewizard.events import (
-    ApiCalled,
     Event,
     RunCancelled,
     RunFailed,
@@ -195,32 +193,17 @@ class _Run:
         state.overrides = dict(recipe.settings)
         state.keep = keep
         recorder = Recorder(state.run_id, self.clock)
-        meter = CostMeter(target, self.clock)
-        meter.restore(state.meters)
         self.recorder = recorder
-        self.context = RunContext(
-            recipe=recipe,
-            target=target,
-            settings=engine.settings,
-            clock=self.clock,
-            cancel=cancel,
-            state=state,
-            folder=engine.settings.runs / state.run_id,
-            recorder=recorder,
-            ledger=engine.ledger,
-            meter=meter,
-            api=Api(target, clock=self.clock, cancel=cancel, observer=self._called),
-            on_disk=existing is not None,
-        )
+        self.context = context_of(
+            recipe, state, target=target, settings=engine.settings, clock=self.clock, ledger=engine.ledger,
+            cancel=cancel, recorder=recorder, on_disk=existing is not None,
+        )  # fmt: skip
 
     def _new_id(self, now: float) -> str:
         while True:
             run_id = states.new_run_id(now)
             if not (self.engine.settings.runs / run_id).exists():
                 return run_id
-
-    def _called(self, **call: object) -> None:
-        self.recorder.emit(ApiCalled, **call)
 
     def stream(self) -> Iterator[Event]:
         """Work in a thread, yield its events; closing the iterator cancels the run and waits for its end."""

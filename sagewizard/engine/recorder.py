@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sagewizard.engine.journal import NAME, JournalWriter, last_sequence
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sagewizard.clock import Clock
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """The one way events take: numbered, journaled, queued, in the same order in all three."""
+    """The one way events take: numbered, journaled, then queued or told, in the same order everywhere.
 
-    def __init__(self, run_id: str, clock: Clock) -> None:
+    With a `listener` every event goes to it, in the thread that emits, and none is queued.
+    """
+
+    def __init__(self, run_id: str, clock: Clock, listener: Callable[[Event], None] | None = None) -> None:
         self.run_id = run_id
         self._clock = clock
+        self._listener = listener
         self._lock = threading.Lock()
         self._sequence = 0
         self._waiting: list[Event] = []
@@ -39,7 +44,10 @@ class Recorder:
                 self._waiting.append(event)
             else:
                 self._journal.append(event)
-            self._queue.put(event)
+            if self._listener is None:
+                self._queue.put(event)
+            else:
+                self._listener(event)
 
     def attach(self, folder: Path) -> None:
         """Open the journal in the run's folder; numbering goes on where an earlier process stopped."""

@@ -46,7 +46,11 @@ s3.put_object(Bucket=bucket, Key="batch/rows.csv", Body=csv(points[500:]))
 
 
 def channel(kind: str) -> dict:
-    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/in/{kind}/", "S3DataDistributionType": "FullyReplicated"}
+    source = {
+        "S3DataType": "S3Prefix",
+        "S3Uri": f"s3://{bucket}/in/{kind}/",
+        "S3DataDistributionType": "FullyReplicated",
+    }
     return {"ChannelName": kind, "ContentType": "text/csv", "DataSource": {"S3DataSource": source}}
 
 
@@ -65,7 +69,9 @@ sagemaker.get_waiter("training_job_completed_or_stopped").wait(
 )
 job = sagemaker.describe_training_job(TrainingJobName=name)
 
-streams = logs.describe_log_streams(logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{name}/")
+streams = logs.describe_log_streams(
+    logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{name}/"
+)
 stream = streams["logStreams"][0]["logStreamName"]
 lines = [
     event["message"]
@@ -82,11 +88,18 @@ sagemaker.create_model(
 sagemaker.create_endpoint_config(
     EndpointConfigName=name,
     ProductionVariants=[
-        {"VariantName": "AllTraffic", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+        {
+            "VariantName": "AllTraffic",
+            "ModelName": name,
+            "InitialInstanceCount": 1,
+            "InstanceType": "ml.m5.large",
+        }
     ],
 )
 sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+sagemaker.get_waiter("endpoint_in_service").wait(
+    EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+)
 answer = runtime.invoke_endpoint(EndpointName=name, ContentType="text/csv", Body=csv(points[500:503]))
 predictions = json.loads(answer["Body"].read())["predictions"]
 
@@ -99,7 +112,11 @@ sagemaker.create_transform_job(
         "ContentType": "text/csv",
         "SplitType": "Line",
     },
-    TransformOutput={"S3OutputPath": f"s3://{bucket}/batch-out", "AssembleWith": "Line", "Accept": "application/jsonlines"},
+    TransformOutput={
+        "S3OutputPath": f"s3://{bucket}/batch-out",
+        "AssembleWith": "Line",
+        "Accept": "application/jsonlines",
+    },
     TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
 )
 while sagemaker.describe_transform_job(TransformJobName=name)["TransformJobStatus"] == "InProgress":
@@ -108,7 +125,9 @@ batch = s3.get_object(Bucket=bucket, Key="batch-out/rows.csv.out")["Body"].read(
 labelled = [json.loads(line)["predicted_label"] for line in batch]
 
 sagemaker.delete_endpoint(EndpointName=name)
-sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+sagemaker.get_waiter("endpoint_deleted").wait(
+    EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+)
 sagemaker.delete_endpoint_config(EndpointConfigName=name)
 sagemaker.delete_model(ModelName=name)
 

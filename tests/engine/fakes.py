@@ -1,12 +1,16 @@
-"""A target in memory for what cannot be had from the real sandbox: faults at a chosen call, and a clock of its own."""
+"""A target in memory: faults at a chosen call, which the real sandbox cannot give, and a clock of its own."""
+
+# Operations and parameters have the names they have on the wire.
+# ruff: noqa: N802, N803, N805
 
 from __future__ import annotations
 
 import datetime
 import io
-import threading
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import orjson
 from botocore.exceptions import ClientError
@@ -15,7 +19,10 @@ from botocore.model import ServiceModel
 
 from sagewizard.target import Credentials, Price
 
-SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYPLANTEDSECRET"  # noqa: S105
+if TYPE_CHECKING:
+    import threading
+
+SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYPLANTEDSECRET"
 
 
 class FakeClock:
@@ -56,7 +63,7 @@ class Crash(BaseException):
 
 
 class FakeTarget:
-    """Behaves as SageMaker does for one binary classifier on digits; `faults` has what a call raises, in turn."""
+    """Behaves as SageMaker does for one classifier of digits; `faults` has what a call raises, in turn."""
 
     def __init__(self, clock: FakeClock, *, simulated: bool = True) -> None:
         self.clock = clock
@@ -125,7 +132,7 @@ def _missing(noun: str, arn: str, operation: str) -> ClientError:
 class _Operations:
     """One function an operation; a repeated name is refused as SageMaker refuses it."""
 
-    def CreateTrainingJob(t, **p):  # noqa: N802, N805
+    def CreateTrainingJob(t, **p):
         name = p["TrainingJobName"]
         if name in t.jobs:
             raise client_error(
@@ -137,7 +144,7 @@ class _Operations:
         t.jobs[name] = {**p, "looks": 0, "start": t.stamp(), "stopped": False}
         return {"TrainingJobArn": f"arn:{name}"}
 
-    def DescribeTrainingJob(t, TrainingJobName):  # noqa: N802, N803, N805
+    def DescribeTrainingJob(t, TrainingJobName):
         job = t.jobs.get(TrainingJobName)
         if job is None:
             raise client_error("ValidationException", "Requested resource not found.", "DescribeTrainingJob")
@@ -175,20 +182,20 @@ class _Operations:
             "FinalMetricDataList": [],
         }
 
-    def StopTrainingJob(t, TrainingJobName):  # noqa: N802, N803, N805
+    def StopTrainingJob(t, TrainingJobName):
         t.jobs[TrainingJobName]["stopped"] = True
         return {}
 
-    def CreateModel(t, **p):  # noqa: N802, N805
+    def CreateModel(t, **p):
         return _create(t.models, p, "ModelName", "ModelArn", "model", "CreateModel")
 
-    def DescribeModel(t, ModelName):  # noqa: N802, N803, N805
+    def DescribeModel(t, ModelName):
         return _describe(t.models, ModelName, "ModelArn", "model")
 
-    def DeleteModel(t, ModelName):  # noqa: N802, N803, N805
+    def DeleteModel(t, ModelName):
         return _delete(t.models, ModelName, "model")
 
-    def CreateEndpointConfig(t, **p):  # noqa: N802, N805
+    def CreateEndpointConfig(t, **p):
         return _create(
             t.configs,
             p,
@@ -198,13 +205,13 @@ class _Operations:
             "CreateEndpointConfig",
         )
 
-    def DescribeEndpointConfig(t, EndpointConfigName):  # noqa: N802, N803, N805
+    def DescribeEndpointConfig(t, EndpointConfigName):
         return _describe(t.configs, EndpointConfigName, "EndpointConfigArn", "endpoint configuration")
 
-    def DeleteEndpointConfig(t, EndpointConfigName):  # noqa: N802, N803, N805
+    def DeleteEndpointConfig(t, EndpointConfigName):
         return _delete(t.configs, EndpointConfigName, "endpoint configuration")
 
-    def CreateEndpoint(t, **p):  # noqa: N802, N805
+    def CreateEndpoint(t, **p):
         return _create(
             t.endpoints,
             {**p, "modified": t.stamp()},
@@ -214,14 +221,14 @@ class _Operations:
             "CreateEndpoint",
         )
 
-    def DescribeEndpoint(t, EndpointName):  # noqa: N802, N803, N805
+    def DescribeEndpoint(t, EndpointName):
         found = _describe(t.endpoints, EndpointName, "EndpointArn", "endpoint")
         return {**found, "EndpointStatus": "InService", "LastModifiedTime": found["modified"]}
 
-    def DeleteEndpoint(t, EndpointName):  # noqa: N802, N803, N805
+    def DeleteEndpoint(t, EndpointName):
         return _delete(t.endpoints, EndpointName, "endpoint")
 
-    def InvokeEndpoint(t, EndpointName, Body, **p):  # noqa: N802, N803, N805
+    def InvokeEndpoint(t, EndpointName, Body, **p):
         if EndpointName not in t.endpoints:
             raise client_error(
                 "ValidationError",
@@ -230,7 +237,7 @@ class _Operations:
             )
         return {"Body": io.BytesIO(orjson.dumps({"predictions": _score(Body)}))}
 
-    def CreateTransformJob(t, **p):  # noqa: N802, N805
+    def CreateTransformJob(t, **p):
         name = p["TransformJobName"]
         if name in t.transforms:
             raise client_error("ResourceInUse", "Job name must be unique", "CreateTransformJob")
@@ -242,7 +249,7 @@ class _Operations:
             t.objects[f"{output}/{key.rsplit('/', 1)[1]}.out"] = lines
         return {"TransformJobArn": f"arn:{name}"}
 
-    def DescribeTransformJob(t, TransformJobName):  # noqa: N802, N803, N805
+    def DescribeTransformJob(t, TransformJobName):
         job = t.transforms.get(TransformJobName)
         if job is None:
             raise client_error(
@@ -251,35 +258,37 @@ class _Operations:
                 "Describe",
             )
         return {
-            **job, "TransformJobStatus": "Completed", "TransformJobArn": f"arn:{TransformJobName}",
-            "TransformStartTime": job["start"], "TransformEndTime": t.stamp(),
-        }  # fmt: skip
+            **job,
+            "TransformJobStatus": "Completed",
+            "TransformJobArn": f"arn:{TransformJobName}",
+            "TransformStartTime": job["start"],
+            "TransformEndTime": t.stamp(),
+        }
 
-    def UploadFile(t, path, bucket, key, ExtraArgs=None, Callback=None, Config=None):  # noqa: N802, N803, N805
-        with open(path, "rb") as file:
-            body = file.read()
+    def UploadFile(t, path, bucket, key, ExtraArgs=None, Callback=None, Config=None):
+        body = Path(path).read_bytes()
         if Callback:
             Callback(len(body))
         t.objects[key] = body
         t.metadata[key] = (ExtraArgs or {}).get("Metadata", {})
 
-    def HeadObject(t, Bucket, Key):  # noqa: N802, N803, N805
+    def HeadObject(t, Bucket, Key):
         if Key not in t.objects:
             raise client_error("404", "Not Found", "HeadObject", 404)
         return {"ContentLength": len(t.objects[Key]), "Metadata": t.metadata.get(Key, {})}
 
-    def GetObject(t, Bucket, Key):  # noqa: N802, N803, N805
+    def GetObject(t, Bucket, Key):
         return {"Body": io.BytesIO(t.objects[Key])}
 
-    def ListObjectsV2(t, Bucket, Prefix, MaxKeys):  # noqa: N802, N803, N805
+    def ListObjectsV2(t, Bucket, Prefix, MaxKeys):
         return {"Contents": [{"Key": key} for key in sorted(t.objects) if key.startswith(Prefix)][:MaxKeys]}
 
-    def DeleteObjects(t, Bucket, Delete):  # noqa: N802, N803, N805
+    def DeleteObjects(t, Bucket, Delete):
         for entry in Delete["Objects"]:
             del t.objects[entry["Key"]]
         return {}
 
-    def DescribeLogStreams(t, logGroupName, logStreamNamePrefix, **p):  # noqa: N802, N803, N805
+    def DescribeLogStreams(t, logGroupName, logStreamNamePrefix, **p):
         raise client_error("ResourceNotFoundException", "The specified log group does not exist.", "Describe")
 
 

@@ -16,11 +16,14 @@ from sagewizard.events import EventError, from_json
 KINDS = sorted(ev.KINDS.values(), key=lambda kind: kind.__name__)
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
-)  # fmt: skip
+)
 for_any = {
     float: st.floats(allow_nan=False, allow_infinity=False),
     int: st.integers(-(2**53), 2**53),
@@ -30,9 +33,9 @@ for_any = {
 
 def events_of(kind):
     st.register_type_strategy(dict, st.dictionaries(st.text(max_size=4), plain, max_size=2))
-    return st.builds(kind, **{
-        field.name: _of(ev._hints(kind)[field.name]) for field in dataclasses.fields(kind)
-    })  # fmt: skip
+    return st.builds(
+        kind, **{field.name: _of(ev._hints(kind)[field.name]) for field in dataclasses.fields(kind)}
+    )
 
 
 def _of(hint):
@@ -91,14 +94,19 @@ def test_an_unknown_field_of_a_known_kind_is_left_out():
 @pytest.mark.parametrize(
     "line",
     [
-        b"", b"{", b"[]", b"1", b'{"kind":1}', b'{"kind":"warned"}',
+        b"",
+        b"{",
+        b"[]",
+        b"1",
+        b'{"kind":1}',
+        b'{"kind":"warned"}',
         b'{"kind":"warned","run_id":"r","sequence":"x","time":1,"message":"m"}',
         b'{"kind":"warned","run_id":"r","sequence":true,"time":1,"message":"m"}',
         b'{"kind":"warned","run_id":"r","sequence":1,"time":"now","message":"m"}',
         b'{"kind":"log_lines","run_id":"r","sequence":1,"time":1,"job":"j","stream":"s","lines":"x","timestamps":[]}',
         b'{"kind":"step_started","run_id":"r","sequence":1,"time":1,"step":"s","number":1,"total":2,"text":[]}',
     ],
-)  # fmt: skip
+)
 def test_what_is_no_event_is_refused(line):
     with pytest.raises(EventError):
         from_json(line)

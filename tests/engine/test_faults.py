@@ -1,4 +1,4 @@
-"""Faults at chosen calls, against a target in memory: nothing is lost, nothing is made twice, nothing is hidden."""
+"""Faults at chosen calls, against a target in memory: nothing is lost, made twice or hidden."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_every_create_call_finds_its_intent_in_the_ledger(engine, target, settin
         original = made.__class__.__getattr__
 
         class Spy(made.__class__):
-            def __getattr__(inner, name):
-                call = original(inner, name)
+            def __getattr__(self, name):
+                call = original(self, name)
                 if name.startswith("create_") or name == "upload_file":
                     open_rows = {entry.name for entry in Ledger(settings.ledger).alive()}
                     seen.setdefault(name, []).append(open_rows)
@@ -340,10 +340,15 @@ def own_csv(tmp_path, rows, **changes):
     """A recipe over a CSV of one's own."""
     (tmp_path / "own.csv").write_text("\n".join(rows) + "\n")
     start, end = RECIPE.index("dataset:"), RECIPE.index("algorithm:")
-    text = RECIPE[:start] + (
-        "dataset:\n  path: own.csv\n  label_column: label\n  split:\n    train: 0.6\n    validation: 0.2\n"
-        "    test: 0.2\n    stratified: false\n\n"
-    ) + RECIPE[end:].replace("feature_dim: 64", "feature_dim: 2").replace("size: 100", "size: 5")  # fmt: skip
+    text = (
+        RECIPE[:start]
+        + (
+            "dataset:\n  path: own.csv\n  label_column: label\n"
+            "  split:\n    train: 0.6\n    validation: 0.2\n"
+            "    test: 0.2\n    stratified: false\n\n"
+        )
+        + RECIPE[end:].replace("feature_dim: 64", "feature_dim: 2").replace("size: 100", "size: 5")
+    )
     return load_text(text, str(tmp_path / "r.yaml")).with_settings(changes)
 
 

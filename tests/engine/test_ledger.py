@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -51,38 +51,44 @@ def test_what_depends_on_something_goes_first(ledger):
     assert order == ["training-job", "endpoint", "endpoint-config", "model", "s3-prefix"]
 
 
-def _write(path, start, count):
-    ledger = Ledger(path)
-    start.wait()
-    for number in range(count):
-        entry = ledger.intend(kind="model", name=f"{os.getpid()}-{number}", **FIELDS)
-        ledger.created(entry.id, arn="a", now=2.0)
+WRITER = """
+import os, sys
+from pathlib import Path
+from sagewizard.engine.ledger import Ledger
+ledger = Ledger(Path(sys.argv[1]))
+sys.stdin.readline()
+for number in range(25):
+    entry = ledger.intend(kind="model", name=f"{os.getpid()}-{number}", run_id="r1", target="sandbox",
+                          account="1", region="us-east-1", now=1.0)
+    ledger.created(entry.id, arn="a", now=2.0)
+"""
 
 
 def test_several_processes_write_at_once_and_lose_nothing(ledger):
-    context = multiprocessing.get_context("spawn")
-    start = context.Event()
-    workers = [context.Process(target=_write, args=(ledger.path, start, 25)) for _ in range(3)]
+    workers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(ledger.path)], stdin=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
     for worker in workers:
-        worker.start()
-    start.set()
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
     for worker in workers:
-        worker.join(60)
-        assert worker.exitcode == 0
-    assert len(ledger.alive()) == 75
-
-
-def _intend_and_die(path):
-    Ledger(path).intend(kind="endpoint", name="e", **FIELDS)
-    os.kill(os.getpid(), signal.SIGKILL)
+        worker.communicate(timeout=60)
+        assert worker.returncode == 0
+    found = ledger.alive()
+    assert len(found) == 75
+    assert all(entry.created == 2.0 for entry in found)
 
 
 def test_an_intent_survives_a_kill(ledger):
-    context = multiprocessing.get_context("spawn")
-    worker = context.Process(target=_intend_and_die, args=(ledger.path,))
-    worker.start()
-    worker.join(60)
-    assert worker.exitcode == -signal.SIGKILL
+    script = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom sagewizard.engine.ledger import Ledger\n"
+        "Ledger(Path(sys.argv[1])).intend(kind='endpoint', name='e', run_id='r',"
+        " target='sandbox', account='1',"
+        " region='us-east-1', now=1.0)\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(ledger.path)], timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
     assert [entry.name for entry in ledger.alive()] == ["e"]
 
 

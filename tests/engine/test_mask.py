@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sagewizard.mask import MASK, mask, mask_text
 
-SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # noqa: S105
+SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,14 @@ def test_a_known_secret_never_gets_through(secret, before, after):
 
 def test_what_is_harmless_stays():
     value = {
-        "TrainingJobName": "sw-1-train", "HyperParameters": {"epochs": "5"}, "nextForwardToken": "f/1",
-        "NextToken": "n", "Count": 3, "Tags": [{"Key": "sagewizard:run", "Value": "r"}], "Flag": True,
-    }  # fmt: skip
+        "TrainingJobName": "sw-1-train",
+        "HyperParameters": {"epochs": "5"},
+        "nextForwardToken": "f/1",
+        "NextToken": "n",
+        "Count": 3,
+        "Tags": [{"Key": "sagewizard:run", "Value": "r"}],
+        "Flag": True,
+    }
     assert mask(value) == value
 
 

@@ -48,8 +48,10 @@ def test_an_unknown_price_is_none_and_not_nothing(target, clock, monkeypatch):
 def test_the_estimate_counts_billed_minutes(target):
     found = estimate(finding.load("mnist-linear-learner"), target.prices, "us-east-1")
     assert [(item.what, item.minutes) for item in found.items] == [
-        ("training", 3.0), ("endpoint", 7.0), ("batch transform", 4.0),
-    ]  # fmt: skip
+        ("training", 3.0),
+        ("endpoint", 7.0),
+        ("batch transform", 4.0),
+    ]
     assert found.usd == pytest.approx(0.36 * 14 / 60)
 
 
@@ -91,8 +93,10 @@ def test_the_follower_tells_each_line_of_each_stream_once(fakes):
 def test_metrics_come_from_the_log_with_their_epoch():
     reader = MetricReader(algorithms.get("linear-learner").metric_definitions)
     lines = (
-        "[11/24/2020 18:53:58 INFO 139] #quality_metric: host=algo-1, epoch=3, train "
-        "binary_classification_cross_entropy_objective <loss>=0.5956",
+        (
+            "[11/24/2020 18:53:58 INFO 139] #quality_metric: host=algo-1, epoch=3, train "
+            "binary_classification_cross_entropy_objective <loss>=0.5956"
+        ),
         "[11/24/2020 18:53:58 INFO 139] #quality_metric: host=algo-1, validation precision <score>=0.98",
         "nothing to see",
         "[11/24/2020 18:53:58 INFO 139] #progress_metric: host=algo-1, completed 6 % of epochs",
@@ -133,9 +137,15 @@ def test_waiting_ends_with_the_job_the_limit_or_the_person(clock):
 
     def wait(done, limit):
         return wait_until(
-            lambda: next(looks), done, clock=clock, cancel=cancel, every=5.0, limit=limit, what="The job",
+            lambda: next(looks),
+            done,
+            clock=clock,
+            cancel=cancel,
+            every=5.0,
+            limit=limit,
+            what="The job",
             remedy="r",
-        )  # fmt: skip
+        )
 
     assert wait(lambda seen: seen == 3, 60) == 3
     assert clock.waits == [5.0] * 3

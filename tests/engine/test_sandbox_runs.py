@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
 import pytest
 
 from sagewizard import events as ev
 from sagewizard.engine import Engine, journal
+from sagewizard.engine.predictions import load
 from sagewizard.recipe import finding
 from sagewizard.settings import Settings
 
@@ -77,9 +79,11 @@ def test_every_log_line_is_told_once(whole, sandbox):
 def test_the_endpoint_and_the_transform_give_the_same_answers(whole, sandbox):
     _target, settings = sandbox
     results = settings.runs / whole[0].run_id / "results"
-    assert (results / "predictions-endpoint.csv").read_text() == (
-        results / "predictions-transform.csv"
-    ).read_text()
+    endpoint, transform = (load(results / f"predictions-{name}.csv") for name in ("endpoint", "transform"))
+    assert endpoint[:2] == transform[:2]
+    # A float32 product of 18 rows and one of 360 differ in the last bits.
+    for one, other in zip(endpoint[2], transform[2], strict=True):
+        assert one == pytest.approx(other, rel=1e-5)
 
 
 def test_the_first_prediction_is_shown_as_it_was_sent_and_came(whole):
@@ -102,8 +106,17 @@ def test_costs_are_marked_as_simulated_and_add_up(whole):
 def test_calls_are_recorded_with_request_and_answer_and_without_secrets(whole, sandbox):
     target, settings = sandbox
     operations = {call.operation for call in of(whole, ev.ApiCalled)}
-    assert {"CreateTrainingJob", "CreateModel", "CreateEndpointConfig", "CreateEndpoint", "InvokeEndpoint",
-            "CreateTransformJob", "DeleteEndpoint", "DeleteEndpointConfig", "DeleteModel"} <= operations  # fmt: skip
+    assert {
+        "CreateTrainingJob",
+        "CreateModel",
+        "CreateEndpointConfig",
+        "CreateEndpoint",
+        "InvokeEndpoint",
+        "CreateTransformJob",
+        "DeleteEndpoint",
+        "DeleteEndpointConfig",
+        "DeleteModel",
+    } <= operations
     folder = settings.runs / whole[0].run_id
     written = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert target.credentials.secret_key.encode() not in written
@@ -166,6 +179,8 @@ def test_a_file_over_one_part_goes_up_in_parts_with_progress(engine, sandbox, tm
     assert context.told == [path.stat().st_size]  # it was there already
 
 
+# s3transfer leaves the file to the garbage collector when a transfer is cancelled.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_cancelled_upload_leaves_no_parts(engine, sandbox, tmp_path, monkeypatch):
     from sagewizard.engine import uploads
     from sagewizard.errors import CancelledError
@@ -181,6 +196,7 @@ def test_a_cancelled_upload_leaves_no_parts(engine, sandbox, tmp_path, monkeypat
     s3 = target.client("s3")
     assert s3.list_objects_v2(Bucket=target.bucket, Prefix="sagewizard/cancelled/")["KeyCount"] == 0
     assert not s3.list_multipart_uploads(Bucket=target.bucket).get("Uploads")
+    gc.collect()
 
 
 class _Context:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.data import csvio
@@ -35,8 +36,57 @@ def run(context: RunContext) -> StepResult:
             f"predict.row is {row}, and the test split has {len(part)} rows.",
             remedy=f"Choose a row from 1 to {len(part)}.",
         )
-    _one(context, endpoint, part, row)
-    answers, seconds = _all(context, endpoint, part)
+    ask(
+        context, endpoint, part.features[row - 1 : row], row=row, expected=float(part.targets[row - 1])
+    )  # fmt: skip
+    compared = compare(context, endpoint, context.number("requests"))
+    return StepResult(
+        f"{compared.correct:,} of {compared.rows:,} test rows right, in {compared.requests} requests of"
+        f" {compared.median_seconds * 1000:.0f} ms",
+        {"file": FILE, "rows": compared.rows, "correct": compared.correct, "requests": compared.requests},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What came of predicting the test split: requests sent, rows, rows right, the median request."""
+
+    requests: int
+    rows: int
+    correct: int
+    median_seconds: float
+
+
+def ask(
+    context: RunContext,
+    endpoint: str,
+    features: NDArray[np.float32],
+    *,
+    row: int = 0,
+    expected: float | None = None,
+) -> None:
+    """Send one row, of shape (1, columns), and tell request and reply whole.
+
+    `row` counts from 1 in the test split; 0 stands for values that are in no split, and then nothing is
+    expected of the answer.
+    """
+    table = context.dataset
+    body = csvio.encode_csv(features)
+    reply, seconds = _invoke(context, endpoint, body, show=True)
+    (answer,) = read_json(reply, 1, source=f"The endpoint {endpoint}")
+    context.emit(
+        PredictionMade, step="predict", endpoint=endpoint, row=row, content_type=CONTENT_TYPE,
+        request=body.decode(), accept=ACCEPT, response=reply.decode("utf-8", "replace"),
+        seconds=round(seconds, 6), expected="" if expected is None else class_name(table, expected),
+        predicted=class_name(table, answer.value), score=answer.score,
+        correct=expected is not None and answer.value == expected,
+    )  # fmt: skip
+
+
+def compare(context: RunContext, endpoint: str, requests: int) -> Compared:
+    """Predict the whole test split, keep the answers in the run's results, tell how many are right."""
+    part = context.dataset.parts["test"]
+    answers, seconds = _all(context, endpoint, part, requests)
     save(context.results / FILE, answers, [float(value) for value in part.targets])
     correct = sum(answer.value == float(target) for answer, target in zip(answers, part.targets, strict=True))
     median = statistics.median(seconds)
@@ -45,10 +95,7 @@ def run(context: RunContext) -> StepResult:
         correct=correct, median_seconds=median, slowest_seconds=max(seconds),
     )  # fmt: skip
     context.cost_changed()
-    return StepResult(
-        f"{correct:,} of {len(part):,} test rows right, in {len(seconds)} requests of {median * 1000:.0f} ms",
-        {"file": FILE, "rows": len(part), "correct": correct, "requests": len(seconds)},
-    )
+    return Compared(len(seconds), len(part), correct, median)
 
 
 def _invoke(context: RunContext, endpoint: str, body: bytes, *, show: bool) -> tuple[bytes, float]:
@@ -67,23 +114,11 @@ def _invoke(context: RunContext, endpoint: str, body: bytes, *, show: bool) -> t
     return reply, seconds
 
 
-def _one(context: RunContext, endpoint: str, part: Part, row: int) -> None:
-    table = context.dataset
-    body = csvio.encode_csv(part.features[row - 1 : row])
-    reply, seconds = _invoke(context, endpoint, body, show=True)
-    (answer,) = read_json(reply, 1, source=f"The endpoint {endpoint}")
-    expected = float(part.targets[row - 1])
-    context.emit(
-        PredictionMade, step="predict", endpoint=endpoint, row=row, content_type=CONTENT_TYPE,
-        request=body.decode(), accept=ACCEPT, response=reply.decode("utf-8", "replace"),
-        seconds=round(seconds, 6), expected=class_name(table, expected),
-        predicted=class_name(table, answer.value), score=answer.score, correct=answer.value == expected,
-    )  # fmt: skip
-
-
-def _all(context: RunContext, endpoint: str, part: Part) -> tuple[list[Answer], list[float]]:
+def _all(
+    context: RunContext, endpoint: str, part: Part, requests: int
+) -> tuple[list[Answer], list[float]]:
     rows = len(part)
-    requests = min(context.number("requests"), rows)
+    requests = min(requests, rows)
     bounds = [rows * number // requests for number in range(requests + 1)]
     answers: list[Answer] = []
     seconds: list[float] = []

@@ -7,8 +7,24 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "pandas", "scipy", "sklearn", "boto3", "botocore", "moto", "pydantic", "yaml", "orjson",
-         "textual", "questionary", "prompt_toolkit", "sagemaker", "platformdirs", "sqlite3")  # fmt: skip
+HEAVY = (
+    "numpy",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "boto3",
+    "botocore",
+    "moto",
+    "pydantic",
+    "yaml",
+    "orjson",
+    "textual",
+    "questionary",
+    "prompt_toolkit",
+    "sagemaker",
+    "platformdirs",
+    "sqlite3",
+)
 
 SCRIPT = """
 import sys
@@ -25,8 +41,11 @@ print("\\nLOADED", *sorted({{name.split(".")[0] for name in sys.modules}}))
 def loaded(*arguments: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(arguments=list(arguments))],
-        capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     return set(done.stdout.rsplit("LOADED", 1)[1].split())
 
 
@@ -38,15 +57,19 @@ def test_help_loads_nothing_heavy(arguments):
 def test_importing_the_package_loads_nothing_heavy():
     done = subprocess.run(
         [sys.executable, "-c", "import sagewizard, sys; print(*sys.modules)"],
-        capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     assert not {name.split(".")[0] for name in done.stdout.split()} & set(HEAVY)
 
 
 def test_the_engine_and_the_commands_load_no_front_end():
     script = (
         "import sys, importlib\n"
-        "for name in ('engine.engine', 'api', 'cli.run', 'cli.report', 'cli.runs', 'cli.resources', 'cli.doctor',"
+        "for name in ('engine.engine', 'api', 'cli.run', 'cli.report', 'cli.runs', 'cli.resources',"
+        " 'cli.doctor',"
         " 'cli.sandbox', 'cli.recipes', 'cli.pictures'):\n"
         "    importlib.import_module('sagewizard.' + name)\n"
         "print(*{name.split('.')[0] for name in sys.modules})"
@@ -64,4 +87,4 @@ def test_every_public_name_can_be_had():
         assert getattr(sagewizard, name) is not None
     assert set(dir(sagewizard)) >= set(sagewizard.__all__)
     with pytest.raises(AttributeError):
-        sagewizard.nothing  # noqa: B018
+        _ = sagewizard.nothing

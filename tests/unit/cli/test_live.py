@@ -36,12 +36,25 @@ def make(kind, **fields):
 
 
 def story():
-    yield make(ev.RunStarted, recipe="d", title="A title", target="sandbox", simulated=True, region="us-east-1",
-               steps=("train", "deploy"))  # fmt: skip
+    yield make(
+        ev.RunStarted,
+        recipe="d",
+        title="A title",
+        target="sandbox",
+        simulated=True,
+        region="us-east-1",
+        steps=("train", "deploy"),
+    )
     yield make(ev.StepStarted, step="train", number=1, total=2, text=TEXT)
     yield make(ev.ResourceCreated, resource="training-job", name="j", hourly_usd=0.2)
-    yield make(ev.JobStatusChanged, resource="training-job", name="j", status="InProgress",
-               secondary_status="Training", message="Training in progress.")  # fmt: skip
+    yield make(
+        ev.JobStatusChanged,
+        resource="training-job",
+        name="j",
+        status="InProgress",
+        secondary_status="Training",
+        message="Training in progress.",
+    )
     yield make(ev.LogLines, job="j", stream="s", lines=("one", "\x1b[2Jtwo\x07", "ünï"), timestamps=(1, 2, 3))
     yield make(ev.MetricReported, job="j", name="train:objective_loss", value=0.5, epoch=2)
     yield make(ev.StepProgressed, step="train", message="Uploading", done=5e5, total=1e6, unit="bytes")
@@ -67,8 +80,16 @@ def show(stream: Stream, environ: dict[str, str]) -> str:
 def test_without_a_terminal_there_are_plain_lines_in_order():
     text = show(Stream(terminal=False), {"TERM": "xterm"})
     assert "\x1b" not in text
-    words = ["A title", "1/2 Train: running", "A job is started. It trains.", "training-job j created",
-             "InProgress", "Mind the step", "1/2 Train: done in 2.5 s. It learned", "deploy: skipped"]  # fmt: skip
+    words = [
+        "A title",
+        "1/2 Train: running",
+        "A job is started. It trains.",
+        "training-job j created",
+        "InProgress",
+        "Mind the step",
+        "1/2 Train: done in 2.5 s. It learned",
+        "deploy: skipped",
+    ]
     places = [text.index(word) for word in words]
     assert places == sorted(places)
 
@@ -122,8 +143,18 @@ def test_the_block_has_status_metrics_log_and_bill(monkeypatch):
             break
         view.show(event)
     screen = "\n".join(replay(stream.text, 100))
-    for words in ("1/2 Train: running", "InProgress", "epoch 3", "training loss 0.5000", "50%", "│ ünï",
-                  "waiting: deploy", "[SANDBOX] us-east-1", "would cost $0.01 so far", "$0.20/h now"):  # fmt: skip
+    for words in (
+        "1/2 Train: running",
+        "InProgress",
+        "epoch 3",
+        "training loss 0.5000",
+        "50%",
+        "│ ünï",
+        "waiting: deploy",
+        "[SANDBOX] us-east-1",
+        "would cost $0.01 so far",
+        "$0.20/h now",
+    ):
         assert words in screen
 
 

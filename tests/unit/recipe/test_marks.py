@@ -38,8 +38,7 @@ def test_a_nested_duplicate_key_names_its_path():
 
 def test_aliases_that_multiply_are_refused_before_they_fill_the_memory():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
-    for level in range(1, 10):
-        lines.append(f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]")
+    lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 10)]
     assert "aliases" in refused("\n".join(lines)).message
 
 

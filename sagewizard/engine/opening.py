@@ -1,0 +1,72 @@
+"""Opens a run that is on disk: its recipe as it was, and the context that its steps and later calls work in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sagewizard.engine import state as states
+from sagewizard.engine.api import Api
+from sagewizard.engine.context import RunContext
+from sagewizard.engine.costs import CostMeter
+from sagewizard.errors import UsageError
+from sagewizard.events import ApiCalled
+
+if TYPE_CHECKING:
+    import threading
+
+    from sagewizard.clock import Clock
+    from sagewizard.engine.ledger import Ledger
+    from sagewizard.engine.recorder import Recorder
+    from sagewizard.recipe.recipe import Recipe
+    from sagewizard.settings import Settings
+    from sagewizard.target import Target
+
+
+def recipe_of(settings: Settings, state: states.RunState) -> Recipe:
+    """Return the recipe of a run as it was then, with what was set for it. UsageError when it is gone."""
+    from sagewizard.recipe.loading import load_text
+
+    path = settings.runs / state.run_id / states.RECIPE
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"The recipe of the run {state.run_id} is gone.", where=str(path),
+            remedy=f"Delete what it made with `sagewizard teardown {state.run_id}`.",
+        ) from error  # fmt: skip
+    return load_text(raw, state.recipe_source).with_settings(state.overrides)
+
+
+def context_of(
+    recipe: Recipe,
+    state: states.RunState,
+    *,
+    target: Target,
+    settings: Settings,
+    clock: Clock,
+    ledger: Ledger,
+    cancel: threading.Event,
+    recorder: Recorder,
+    on_disk: bool,
+) -> RunContext:
+    """Return the context of a run; its meters go on, its calls are recorded."""
+    meter = CostMeter(target, clock)
+    meter.restore(state.meters)
+
+    def called(**call: object) -> None:
+        recorder.emit(ApiCalled, **call)
+
+    return RunContext(
+        recipe=recipe,
+        target=target,
+        settings=settings,
+        clock=clock,
+        cancel=cancel,
+        state=state,
+        folder=settings.runs / state.run_id,
+        recorder=recorder,
+        ledger=ledger,
+        meter=meter,
+        api=Api(target, clock=clock, cancel=cancel, observer=called),
+        on_disk=on_disk,
+    )
