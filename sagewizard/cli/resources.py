@@ -11,8 +11,10 @@ from sagewizard import events as ev
 from sagewizard import settings as settings_module
 from sagewizard.cli.report import usd
 from sagewizard.cli.terminal import Console, console, wide
+from sagewizard.engine import inventory
 from sagewizard.engine import state as states
-from sagewizard.engine.ledger import JOBS, Entry, Ledger
+from sagewizard.engine.costs import CostMeter
+from sagewizard.engine.ledger import Entry, Ledger
 from sagewizard.errors import BillableRemainsError, CancelledError, SageWizardError, UsageError
 from sagewizard.exit_codes import ExitCode
 from sagewizard.render import table
@@ -21,9 +23,8 @@ from sagewizard.render.units import duration, hourly
 if TYPE_CHECKING:
     import argparse
 
-    from sagewizard.engine.teardown import Teardown
+    from sagewizard.engine import Engine
     from sagewizard.settings import Settings
-    from sagewizard.target import Target
 
 
 def resources(options: argparse.Namespace) -> int:
@@ -35,8 +36,8 @@ def resources(options: argparse.Namespace) -> int:
     checked: set[int] = set()
     err = console()
     if here and not options.offline:
-        target = _open(options, settings)
-        checked = _check(ledger, _teardown(target, ledger, threading.Event(), _nothing), here)
+        engine = _engine(options, settings)
+        checked = inventory.check(engine, here)
         alive = [e for e in ledger.alive() if options.data or e.kind != "s3-prefix"]
     if options.json:
         _json([{**_entry(entry), "checked": entry.id in checked} for entry in alive])
@@ -55,7 +56,7 @@ def resources(options: argparse.Namespace) -> int:
             entry.name,
             duration(now - (entry.created or entry.intended)),
             _per_hour(entry.hourly_usd),
-            *([usd(_so_far(entry, now)) if entry.billable else ""] if roomy else []),
+            *([usd(inventory.so_far(entry, now)) if entry.billable else ""] if roomy else []),
             *([entry.target if entry.id in checked else f"{entry.target}, not asked"] if apart else []),
         ]
         for entry in alive
@@ -85,72 +86,42 @@ def teardown(options: argparse.Namespace) -> int:
     if not entries:
         err.line("There is nothing to delete.")
         return ExitCode.OK
-    target = _open(options, settings)
-    entries = [e for e in entries if (e.account, e.region) == (target.account_id, target.region)]
-    return _delete(options, settings, ledger, target, entries, err)
+    engine = _engine(options, settings)
+    return _delete(options, engine, [entry for entry in entries if inventory.belongs(engine, entry)], err)
 
 
-def _delete(
-    options: argparse.Namespace,
-    settings: Settings,
-    ledger: Ledger,
-    target: Target,
-    entries: list[Entry],
-    err: Console,
-) -> int:
-    from contextlib import ExitStack
-
+def _delete(options: argparse.Namespace, engine: Engine, entries: list[Entry], err: Console) -> int:
     from sagewizard.cli.live import LiveView
     from sagewizard.cli.run import interruptible
-    from sagewizard.clock import SystemClock
-    from sagewizard.engine.recorder import Recorder
 
     cancel = threading.Event()
-    clock = SystemClock()
     view = LiveView(err)
-    busy: list[str] = []
-    failed: list[tuple[Entry, str]] = []
-    with ExitStack() as held, interruptible(cancel, err):
-        for run_id in dict.fromkeys(entry.run_id for entry in entries):
-            folder = settings.runs / run_id
-            if folder.is_dir():
-                try:
-                    held.enter_context(states.exclusive(folder))
-                except UsageError:
-                    busy.append(run_id)
-                    continue
-            mine = [entry for entry in entries if entry.run_id == run_id]
-            recorder = Recorder(run_id, clock)
-            if (folder / states.NAME).is_file():
-                recorder.resume(folder)
 
-            def emit(event_type: type[ev.Event], recorder: Any = recorder, **fields: Any) -> None:
-                recorder.emit(event_type, **fields)
-                event = recorder.next()
-                if options.json:
-                    sys.stdout.buffer.write(event.to_json() + b"\n")
-                view.show(event)
+    def show(event: ev.Event) -> None:
+        if options.json:
+            sys.stdout.buffer.write(event.to_json() + b"\n")
+        view.show(event)
 
-            try:
-                failed += _teardown(target, ledger, cancel, emit).delete(mine).failed
-            except CancelledError:
-                err.line("Stopped. What is left can be deleted with the same command.")
-                return ExitCode.INTERRUPTED
-            finally:
-                recorder.close()
-                view.close()
-    for run_id in busy:
+    with interruptible(cancel, err):
+        try:
+            outcome = inventory.delete(engine, entries, cancel=cancel, on_event=show)
+        except CancelledError:
+            err.line("Stopped. What is left can be deleted with the same command.")
+            return ExitCode.INTERRUPTED
+        finally:
+            view.close()
+    for run_id in outcome.busy:
         err.line(
             f"{err.glyph('warning')} The run {run_id} is being worked on by another process: left alone.",
             "warn",
         )
-    if failed:
-        total = sum(entry.hourly_usd or 0.0 for entry, _reason in failed)
+    if outcome.failed:
         raise BillableRemainsError(
-            f"{len(failed)} resources could not be deleted and go on costing {hourly(total)}.",
+            f"{len(outcome.failed)} resources could not be deleted and go on costing"
+            f" {hourly(outcome.hourly_usd)}.",
             remedy="The lines above say why; try again with the same command.",
         )
-    return ExitCode.BILLABLE_REMAINS if busy else ExitCode.OK
+    return ExitCode.BILLABLE_REMAINS if outcome.busy else ExitCode.OK
 
 
 def cost(options: argparse.Namespace) -> int:
@@ -182,9 +153,8 @@ def cost(options: argparse.Namespace) -> int:
         if not rows:
             err.line(f"The run {state.run_id} has cost nothing.")
             return ExitCode.OK
-        out.line(
-            table(rows, ["kind", "name", "instance", "billed", "per hour", "cost", "price from"], ink=wide(out))
-        )
+        headers = ["kind", "name", "instance", "billed", "per hour", "cost", "price from"]
+        out.line(table(rows, headers, ink=wide(out)))
         word = "This is what AWS would charge; nothing was billed." if state.simulated else "Billed by AWS."
         err.line(f"Together {usd(sum(i.usd or 0.0 for i in items))}. {word}")
         return ExitCode.OK
@@ -232,37 +202,12 @@ def _wanted(settings: Settings, ledger: Ledger, wanted: str) -> tuple[str, str]:
         raise
 
 
-def _check(ledger: Ledger, tool: Teardown, entries: list[Entry]) -> set[int]:
-    """Close the rows whose resource is gone; return the ids of all that were looked at."""
-    checked = set()
-    for entry in entries:
-        if tool.still_there(entry):
-            checked.add(entry.id)
-        # An intent may belong to a call that is on its way at this moment.
-        elif entry.created is not None or time.time() - entry.intended > 600:
-            note = "ended" if entry.kind in JOBS else "gone already"
-            ledger.deleted(entry.id, now=time.time(), note=note)
-    return checked
-
-
-def _teardown(target: Target, ledger: Ledger, cancel: threading.Event, emit: Any) -> Teardown:
-    from sagewizard.clock import SystemClock
-    from sagewizard.engine.api import Api
-    from sagewizard.engine.teardown import Teardown
-
-    clock = SystemClock()
-    return Teardown(target, Api(target, clock=clock, cancel=cancel), ledger, clock, cancel, emit)
-
-
-def _nothing(_event_type: type[ev.Event], **_fields: Any) -> None:
-    return None
-
-
-def _open(options: argparse.Namespace, settings: Settings) -> Target:
+def _engine(options: argparse.Namespace, settings: Settings) -> Engine:
     from sagewizard.cli.run import open_for
+    from sagewizard.engine import Engine
 
     try:
-        return open_for(options, settings, options.target, options.region)
+        return Engine(open_for(options, settings, options.target, options.region), settings=settings)
     except SageWizardError as error:
         error.remedy = f"{error.remedy} The ledger alone: `sagewizard resources --offline`.".strip()
         raise
@@ -270,12 +215,6 @@ def _open(options: argparse.Namespace, settings: Settings) -> Target:
 
 def _per_hour(usd_per_hour: float | None) -> str:
     return hourly(usd_per_hour) if usd_per_hour else ""
-
-
-def _so_far(entry: Entry, now: float) -> float | None:
-    if entry.hourly_usd is None:
-        return None
-    return entry.hourly_usd * max(0.0, now - (entry.created or entry.intended)) / 3600
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

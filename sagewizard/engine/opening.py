@@ -1,4 +1,4 @@
-"""Opens a run that is on disk: its recipe as it was, and the context that its steps and later calls work in."""
+"""Opens a run that is on disk: its recipe as it was, and the context that steps and later calls work in."""
 
 from __future__ import annotations
 

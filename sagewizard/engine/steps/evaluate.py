@@ -1,13 +1,12 @@
-"""Step evaluate: predictions of the test split against its labels: confusion matrix and metrics."""
+"""Step evaluate: predictions of the test split against its labels: confusion matrix, metrics, curves."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from sagewizard import evaluation
-from sagewizard.engine import predictions
+from sagewizard.engine import predictions, results
+from sagewizard.engine.artifact import threshold_of
+from sagewizard.engine.results import FILE
 from sagewizard.engine.state import write_atomically
 from sagewizard.engine.steps import predict, transform
 from sagewizard.engine.steps.result import StepResult
@@ -17,36 +16,27 @@ from sagewizard.events import EvaluationMade
 if TYPE_CHECKING:
     from sagewizard.engine.context import RunContext
 
-FILE = "evaluation.json"
 WRONG_ROWS = 200
 
 
 def run(context: RunContext) -> StepResult:
     """Measure, write results/evaluation.json, tell the outcome."""
-    source, path = _source(context)
-    expected, predicted, scores = predictions.load(path)
-    kind = context.recipe.effective_hyperparameters().get("predictor_type", "")
-    classes = context.dataset.classes
-    metrics, confusion = _measure(kind, classes, np.array(expected), np.array(predicted), scores)
-    values = {name: float(value) for name, value in metrics.scores().items() if value is not None}
-    wrong = tuple(
-        row for row, (one, other) in enumerate(zip(expected, predicted, strict=True), start=1) if one != other
-    )
-    body = {
-        "source": source,
-        "split": "test",
-        "rows": len(expected),
-        "metrics": metrics.as_dict(),
-        "confusion": confusion.as_dict() if confusion else None,
-        "wrong_rows": wrong if confusion else (),
-    }
     import orjson
 
+    source, path = _source(context)
+    kind = context.recipe.effective_hyperparameters().get("predictor_type", "")
+    found = results.measure(
+        kind, context.dataset.classes, *predictions.load(path), source=source, split="test",
+        threshold=threshold_of(context),
+    )  # fmt: skip
+    values = {name: float(value) for name, value in found.metrics.scores().items() if value is not None}
+    confusion = found.confusion
+    body = results.as_dict(found, predictions_file=path.name)
     write_atomically(context.results / FILE, orjson.dumps(body, option=orjson.OPT_INDENT_2))
     context.emit(
         EvaluationMade, step="evaluate", source=source, split="test",
         labels=confusion.labels if confusion else (), confusion=confusion.counts if confusion else (),
-        metrics=values, wrong_rows=wrong[:WRONG_ROWS] if confusion else (),
+        metrics=values, wrong_rows=tuple(body["wrong_rows"][:WRONG_ROWS]),
         files={"evaluation": FILE, "predictions": path.name},
     )  # fmt: skip
     shown = {"f1": "F1", "macro_f1": "macro F1", "rmse": "RMSE", "accuracy": "accuracy", "roc_auc": "ROC AUC"}
@@ -59,32 +49,6 @@ def run(context: RunContext) -> StepResult:
             "labels": list(confusion.labels) if confusion else [],
             "confusion": [list(row) for row in confusion.counts] if confusion else [],
         },
-    )
-
-
-def _measure(
-    kind: str,
-    classes: tuple[str, ...],
-    expected: np.ndarray[Any, Any],
-    predicted: np.ndarray[Any, Any],
-    scores: list[tuple[float, ...]],
-) -> tuple[evaluation.Metrics, evaluation.ConfusionMatrix | None]:
-    if kind == "regressor":
-        return evaluation.regression_metrics(expected, predicted), None
-    names = np.array(classes)
-    true, said = names[expected.astype(int)], names[predicted.astype(int)]
-    confusion = evaluation.ConfusionMatrix.from_predictions(
-        true, said, labels=list(classes), positive=classes[1] if len(classes) == 2 else None
-    )
-    if kind == "binary_classifier":
-        single = np.array([score[0] for score in scores])
-        return evaluation.binary_metrics(expected, single, predicted=predicted), confusion
-    table = np.array(scores)
-    return (
-        evaluation.multiclass_metrics(
-            true, said, scores=table if table.shape[1] == len(classes) else None, labels=list(classes)
-        ),
-        confusion,
     )
 
 

@@ -114,9 +114,7 @@ def _invoke(context: RunContext, endpoint: str, body: bytes, *, show: bool) -> t
     return reply, seconds
 
 
-def _all(
-    context: RunContext, endpoint: str, part: Part, requests: int
-) -> tuple[list[Answer], list[float]]:
+def _all(context: RunContext, endpoint: str, part: Part, requests: int) -> tuple[list[Answer], list[float]]:
     rows = len(part)
     requests = min(requests, rows)
     bounds = [rows * number // requests for number in range(requests + 1)]

@@ -1,0 +1,146 @@
+"""What all runs have made and is still there: asking the target whether it is, and deleting it.
+
+Used by `sagewizard resources`, `sagewizard teardown` and the app. Deleting holds each run while it is worked
+on, writes the events into the run's own journal and stops its meters.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sagewizard.engine import state as states
+from sagewizard.engine.costs import CostMeter
+from sagewizard.engine.ledger import JOBS
+from sagewizard.engine.recorder import Recorder
+from sagewizard.engine.teardown import Teardown
+from sagewizard.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from sagewizard.engine.engine import Engine
+    from sagewizard.engine.ledger import Entry
+    from sagewizard.events import Event
+
+# An intent younger than this may belong to a call that is on its way at this moment.
+YOUNG_SECONDS = 600.0
+
+
+@dataclass
+class Deletion:
+    """What came out: rows that are gone, rows that are not with the reason, runs held by another process."""
+
+    deleted: list[Entry] = field(default_factory=list)
+    failed: list[tuple[Entry, str]] = field(default_factory=list)
+    busy: list[str] = field(default_factory=list)
+
+    @property
+    def hourly_usd(self) -> float:
+        """What could not be deleted goes on costing this each hour."""
+        return sum(entry.hourly_usd or 0.0 for entry, _reason in self.failed)
+
+
+def so_far(entry: Entry, now: float) -> float | None:
+    """Return what a row has cost from its making until now in USD; None without a price."""
+    if entry.hourly_usd is None:
+        return None
+    return entry.hourly_usd * max(0.0, now - (entry.created or entry.intended)) / 3600
+
+
+def belongs(engine: Engine, entry: Entry) -> bool:
+    """Whether a row is of the target, account and region that the engine works against."""
+    target = engine.target
+    here = (target.name, target.account_id, target.region)
+    return (entry.target, entry.account, entry.region) == here
+
+
+def check(engine: Engine, entries: Iterable[Entry], *, cancel: threading.Event | None = None) -> set[int]:
+    """Close the rows whose resource is gone; return the ids of those that are there."""
+    cancel = cancel or threading.Event()
+    tool = Teardown(engine.target, engine.api(cancel), engine.ledger, engine.clock, cancel, _untold)
+    there = set()
+    for entry in entries:
+        now = engine.clock.now()
+        if tool.still_there(entry):
+            there.add(entry.id)
+        elif entry.created is not None or now - entry.intended > YOUNG_SECONDS:
+            note = "ended" if entry.kind in JOBS else "gone already"
+            engine.ledger.deleted(entry.id, now=now, note=note)
+    return there
+
+
+def delete(
+    engine: Engine,
+    entries: Iterable[Entry],
+    *,
+    cancel: threading.Event,
+    on_event: Callable[[Event], None] | None = None,
+) -> Deletion:
+    """Delete rows of the engine's target, run by run; a run that another process holds is left alone.
+
+    `on_event` hears what happens, in this thread. Raises CancelledError when `cancel` is set.
+    """
+    outcome = Deletion()
+    wanted = list(entries)
+    for run_id in dict.fromkeys(entry.run_id for entry in wanted):
+        folder = engine.settings.runs / run_id
+        mine = [entry for entry in wanted if entry.run_id == run_id]
+        with ExitStack() as held:
+            if folder.is_dir():
+                try:
+                    held.enter_context(states.exclusive(folder))
+                except UsageError:
+                    outcome.busy.append(run_id)
+                    continue
+            _delete_of_run(engine, run_id, mine, outcome, cancel, on_event)
+    return outcome
+
+
+def _delete_of_run(
+    engine: Engine,
+    run_id: str,
+    entries: list[Entry],
+    outcome: Deletion,
+    cancel: threading.Event,
+    on_event: Callable[[Event], None] | None,
+) -> None:
+    folder = engine.settings.runs / run_id
+    recorder = Recorder(run_id, engine.clock, on_event or _unheard)
+    meter = CostMeter(engine.target, engine.clock)
+    state = _state(folder)
+    if state is not None:
+        recorder.resume(folder)
+        meter.restore(state.meters)
+    try:
+        report = Teardown(
+            engine.target, engine.api(cancel), engine.ledger, engine.clock, cancel, recorder.emit, meter
+        ).delete(entries)
+        outcome.deleted += report.deleted
+        outcome.failed += report.failed
+    finally:
+        if state is not None:
+            state.meters, state.usd = meter.dump(), meter.total()
+            state.save(folder)
+        recorder.close()
+
+
+def _state(folder: Path) -> states.RunState | None:
+    """Return the state of a run; None when its folder is gone or damaged: the ledger is enough to delete."""
+    if not (folder / states.NAME).is_file():
+        return None
+    try:
+        return states.load(folder)
+    except UsageError:
+        return None
+
+
+def _untold(*_arguments: Any, **_fields: Any) -> None:
+    return None
+
+
+def _unheard(_event: Event) -> None:
+    return None
