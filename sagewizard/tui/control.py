@@ -1,0 +1,455 @@
+"""Owns what the interface may ask of the engine; every method returns at once, the work happens in threads.
+
+Threads put events and results into one queue; the app's 10 Hz timer calls `drain()` in the interface's
+thread, which folds events into `model`, runs the `on_done` callbacks and returns the topics that changed.
+So a pane never meets another thread, and a worker never touches a widget. Threads are daemons: leaving the
+app waits for none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import shlex
+import threading
+import traceback
+from typing import TYPE_CHECKING, TypeVar
+
+from sagewizard.clock import Clock, SystemClock
+from sagewizard.errors import CancelledError, SageWizardError, UsageError
+from sagewizard.tui import model as topics
+from sagewizard.tui.model import RunModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from sagewizard.engine import Engine
+    from sagewizard.events import Event
+    from sagewizard.recipe.options import Option
+    from sagewizard.recipe.recipe import Recipe
+    from sagewizard.settings import Settings
+    from sagewizard.target import Target
+
+T = TypeVar("T")
+
+EVENTS_PER_DRAIN = 400
+"""Events folded in one tick, so that a flood leaves time for keys (one holds up to 500 log lines)."""
+
+
+class RunControl:
+    """One run on the screen: its recipe, its model, and the verbs.
+
+    `on_error(error)` is called in the interface's thread for an error that no `on_error` of a call took.
+    `on_account(account) -> bool` is called in a worker when a target asks for its account to be confirmed.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.model = RunModel()
+        self.recipe: Recipe | None = None
+        self.target_name = "sandbox"
+        self.stale = ""
+        """The first finished step that no longer fits the options in force; "" when none."""
+        self.running_until = ""
+        self.on_error: Callable[[SageWizardError], None] = _drop
+        self.on_account: Callable[[str], bool] = _refuse
+        self._queue: queue.SimpleQueue[Callable[[], set[str] | None]] = queue.SimpleQueue()
+        self._target: Target | None = None
+        self._target_lock = threading.Lock()
+        self._cancel = threading.Event()
+        self._worker: threading.Thread | None = None
+        self._generation = 0
+
+    # State
+
+    @property
+    def busy(self) -> bool:
+        """Whether the engine is at work on the run, here."""
+        return self._worker is not None and self._worker.is_alive()
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The recipe's steps; empty before a recipe is open."""
+        return self.recipe.steps if self.recipe is not None else ()
+
+    def option(self, path: str) -> Option | None:
+        """Return the definition of an option: type, range, default, help."""
+        return self.recipe.options().get(path) if self.recipe is not None else None
+
+    def value(self, path: str) -> object:
+        """Return the value in force at a path such as `train.epochs`; None when there is none."""
+        return self.recipe.value(path) if self.recipe is not None else None
+
+    # Opening
+
+    def open_recipe(self, recipe: Recipe, *, target: str = "sandbox") -> None:
+        """Begin with a recipe: a new model, no run yet."""
+        self._generation += 1
+        self.recipe, self.target_name, self.stale = recipe, target, ""
+        self.model = RunModel()
+        self.model.recipe, self.model.title = recipe.name, recipe.title
+        self.model.target, self.model.simulated = target, target != "aws"
+        self.model.steps = {
+            name: topics.StepView(name, number, text=recipe.text(name))
+            for number, name in enumerate(recipe.steps, start=1)
+        }
+
+    def open_run(
+        self,
+        run_id: str,
+        on_done: Callable[[], None],
+        on_error: Callable[[SageWizardError], None] | None = None,
+    ) -> None:
+        """Read an earlier run's recipe and journal in a worker, fold it, then call `on_done`."""
+
+        def read() -> tuple[Recipe, str, RunModel]:
+            return _read_run(self.settings, run_id)
+
+        def opened(found: tuple[Recipe, str, RunModel]) -> None:
+            self._generation += 1
+            self.recipe, self.target_name, self.model = found
+            self.stale = ""
+            self._queue.put(lambda: set(topics.ALL_TOPICS))
+            on_done()
+
+        self.call(read, opened, on_error)
+
+    # Verbs
+
+    def start_step(self, step: str, on_refused: Callable[[str], None] | None = None) -> bool:
+        """Run up to and including a step, in the run that is open or in a new one. False when busy."""
+        return self._begin(until=step)
+
+    def run_rest(self) -> bool:
+        """Run all steps that are left. False when busy."""
+        return self._begin(until=self.steps[-1] if self.steps else None)
+
+    def redo_from(self, step: str) -> bool:
+        """Do a finished step again, and only it; what comes after it is out of date then. False when busy."""
+        return self._begin(until=step, from_step=step)
+
+    def detach(self) -> None:
+        """Stop following: the engine ends in a state that can be resumed, jobs and endpoints go on."""
+        self._cancel.set()
+
+    def stop_job(self, on_done: Callable[[str], None] | None = None) -> None:
+        """Ask the target to stop the job that is running; the step then fails as stopped."""
+        job = next(
+            (j for j in reversed(self.model.jobs.values()) if not j.ended and j.kind != "endpoint"), None
+        )
+        if job is None:
+            return
+        operation, member = {
+            "training-job": ("StopTrainingJob", "TrainingJobName"),
+            "transform-job": ("StopTransformJob", "TransformJobName"),
+            "tuning-job": ("StopHyperParameterTuningJob", "HyperParameterTuningJobName"),
+        }.get(job.kind, ("StopTrainingJob", "TrainingJobName"))
+
+        def stop() -> str:
+            self.engine().api()("sagemaker", operation, **dict[str, Any]({member: job.name}))
+            return job.name
+
+        self.call(stop, on_done)
+
+    def teardown(
+        self,
+        names: Collection[str] | None = None,
+        *,
+        run_id: str | None = None,
+        on_done: Callable[[list[tuple[str, str]]], None] | None = None,
+    ) -> None:
+        """Delete what a run has made (default: this one), all of it or those of the given names.
+
+        `on_done` gets what could not be deleted, as (name, reason). Events go into the run's journal and, for
+        the run that is open, into `model`.
+        """
+        wanted = run_id or self.model.run_id
+
+        def work() -> list[tuple[str, str]]:
+            from sagewizard.engine.cleaning import clean
+
+            def heard(event: Event) -> None:
+                if event.run_id == self.model.run_id:
+                    self._post_event(event)
+
+            engine = self.engine(wanted)
+            return clean(engine, run_id=wanted, names=names, on_event=heard)
+
+        self.call(work, on_done)
+
+    # Options
+
+    def set_option(self, path: str, text: str) -> str:
+        """Set an option for this run; return what is wrong with it, "" when it is set."""
+        if self.recipe is None:
+            return "no recipe is open"
+        try:
+            self.recipe = self.recipe.with_settings({path: text})
+        except UsageError as error:
+            return error.message
+        self._options_changed(path)
+        return ""
+
+    def check_option(self, path: str, text: str) -> str:
+        """Say what would be wrong with a value, "" when nothing; sets nothing."""
+        if self.recipe is None:
+            return ""
+        try:
+            self.recipe.with_settings({path: text})
+        except UsageError as error:
+            return error.message
+        return ""
+
+    def reset_option(self, path: str | None = None) -> None:
+        """Put one option, or all of them, back to the recipe's own value."""
+        if self.recipe is None:
+            return
+        kept = {p: v for p, v in self.recipe.settings.items() if path is not None and p != path}
+        changed = [p for p in self.recipe.settings if p not in kept]
+        self.recipe = dataclasses.replace(self.recipe, settings=kept)
+        for one in changed:
+            self._options_changed(one)
+
+    def changes(self) -> dict[str, tuple[object, object]]:
+        """Return what differs from the recipe: path -> (the recipe's value, the value in force)."""
+        if self.recipe is None:
+            return {}
+        plain = dataclasses.replace(self.recipe, settings={})
+        found = {path: (plain.value(path), value) for path, value in self.recipe.settings.items()}
+        return {path: pair for path, pair in found.items() if str(pair[0]) != str(pair[1])}
+
+    def replace_recipe(self, recipe: Recipe) -> None:
+        """Take another recipe in place of this one (own data): begins a new run."""
+        self.open_recipe(recipe, target=self.target_name)
+        self._queue.put(lambda: set(topics.ALL_TOPICS))
+
+    def command(self, step: str = "") -> str:
+        """Return the shell command that does the same up to a step, ready to paste."""
+        if self.recipe is None:
+            return "sagewizard"
+        from sagewizard.recipe.options import as_text
+
+        words = ["sagewizard", "run", self._named()]
+        for path, value in self.recipe.settings.items():
+            words += ["--set", f"{path}={as_text(value)}"]
+        if step and step != self.steps[-1]:
+            words += ["--until", step]
+        if self.target_name != "sandbox":
+            words += ["--target", self.target_name]
+        return shlex.join(words)
+
+    # Work in threads
+
+    def call(
+        self,
+        function: Callable[[], T],
+        on_done: Callable[[T], None] | None = None,
+        on_error: Callable[[SageWizardError], None] | None = None,
+    ) -> None:
+        """Do something in a thread; `on_done(result)` or `on_error(error)` runs in the interface's thread.
+
+        Any exception arrives as a SageWizardError with a remedy. `function` may ask `self.engine()` for an
+        Engine on the open target (this starts the sandbox when it is not running).
+        """
+
+        def work() -> None:
+            try:
+                result = function()
+            except BaseException as raised:  # a thread's fault must reach the person, whatever it is
+                error = as_error(raised)
+                self._queue.put(lambda: self._failed(error, on_error))
+                return
+            if on_done is not None:
+                self._queue.put(lambda: on_done(result))
+
+        threading.Thread(target=work, name="sagewizard-call", daemon=True).start()
+
+    def post(self, function: Callable[[], set[str] | None]) -> None:
+        """Let a function run in the interface's thread at the next tick; it may return changed topics."""
+        self._queue.put(function)
+
+    def engine(self, run_id: str | None = None) -> Engine:
+        """Return an engine on the open target; only for worker threads, since opening takes seconds."""
+        from sagewizard.engine import Engine
+
+        return Engine(self._open_target(run_id), settings=self.settings, clock=self.clock)
+
+    def drain(self) -> set[str]:
+        """Fold in what has come; return the topics that changed. Only for the interface's thread."""
+        changed: set[str] = set()
+        for _ in range(EVENTS_PER_DRAIN):
+            try:
+                function = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            changed |= function() or set()
+        return changed
+
+    # Inside
+
+    def _begin(self, *, until: str | None, from_step: str | None = None) -> bool:
+        recipe = self.recipe
+        if recipe is None or self.busy:
+            return False
+        resumes = bool(self.model.run_id)
+        if self.stale and until is not None:
+            first = min(recipe.steps.index(s) for s in (self.stale, from_step) if s)
+            if first <= recipe.steps.index(until):
+                from_step = recipe.steps[first]
+        self.stale = ""
+        cancel = self._cancel = threading.Event()
+        generation = self._generation
+        run_id = self.model.run_id or None
+        self.running_until = until or ""
+        self.model.running, self.model.error = True, None
+
+        def work() -> None:
+            try:
+                engine = self.engine()
+                if cancel.is_set():
+                    raise CancelledError("Stopped before it began.")
+                stream = engine.run(
+                    recipe, run_id=run_id, until=until, cancel=cancel,
+                    from_step=from_step if resumes else None,
+                )  # fmt: skip
+                for event in stream:
+                    self._post_event(event, generation)
+            except BaseException as raised:  # a thread's fault must reach the person, whatever it is
+                error = as_error(raised)
+                self._queue.put(lambda: self._run_broke(error, generation))
+
+        self._worker = threading.Thread(target=work, name="sagewizard-run", daemon=True)
+        self._worker.start()
+        self._queue.put(lambda: {topics.RUN, topics.STEPS, topics.ERROR})
+        return True
+
+    def _post_event(self, event: Event, generation: int | None = None) -> None:
+        def fold() -> set[str]:
+            # Events of a run that was left for another one are in its journal, and not for this screen.
+            if generation is not None and generation != self._generation:
+                return set()
+            return self.model.apply(event)
+
+        self._queue.put(fold)
+
+    def _run_broke(self, error: SageWizardError, generation: int) -> set[str]:
+        if generation != self._generation:
+            return set()
+        self.model.running = False
+        if not isinstance(error, CancelledError):
+            self.model.error = topics.Problem(
+                type(error).__name__, error.message, error.remedy, error.where, self.model.next_step(), True
+            )
+        return {topics.RUN, topics.ERROR, topics.STEPS}
+
+    def _failed(
+        self, error: SageWizardError, on_error: Callable[[SageWizardError], None] | None
+    ) -> set[str] | None:
+        (on_error or self.on_error)(error)
+        return None
+
+    def _options_changed(self, path: str) -> None:
+        section = path.partition(".")[0]
+        view = self.model.steps.get(section)
+        if view is not None and view.status == "done":
+            steps = list(self.model.steps)
+            if not self.stale or steps.index(section) < steps.index(self.stale):
+                self.stale = section
+        self._queue.put(lambda: {topics.OPTIONS, topics.STEPS})
+
+    def _open_target(self, run_id: str | None = None) -> Target:
+        from sagewizard.targets import open_target
+
+        name, region = self.target_name, None
+        if run_id is not None and run_id != self.model.run_id:
+            from sagewizard.engine import state as states
+
+            if (self.settings.runs / run_id / states.NAME).is_file():
+                state = states.load(self.settings.runs / run_id)
+                name, region = state.target, state.region
+        with self._target_lock:
+            if name == "sandbox":
+                # Asked for every time: this starts the server again when somebody has ended it.
+                fresh = open_target(name, self.settings, region=region)
+                old = self._target
+                if old is not None and (old.name, old.endpoint_url, old.region, old.credentials) == (
+                    fresh.name, fresh.endpoint_url, fresh.region, fresh.credentials,
+                ):  # fmt: skip
+                    return old
+                self._target = fresh
+                return fresh
+            if self._target is None or self._target.name != name:
+                self._target = open_target(name, self.settings, region=region, confirm=self.on_account)
+            return self._target
+
+    def _named(self) -> str:
+        recipe = self.recipe
+        if recipe is None:
+            return ""
+        from sagewizard.recipe import finding
+
+        if recipe.name in finding.shipped():
+            return recipe.name
+        return recipe.source
+
+
+def as_error(raised: BaseException) -> SageWizardError:
+    """Return any exception as one of ours, for a person; a fault of the program carries its traceback."""
+    if isinstance(raised, SageWizardError):
+        return raised
+    from sagewizard import boto_errors
+
+    if isinstance(raised, Exception) and boto_errors.is_boto(raised):
+        return boto_errors.translate(raised)
+    error = SageWizardError(
+        f"The program met a fault of its own: {type(raised).__name__}: {raised}.",
+        remedy="Copy the details into a report; what you were doing can be tried again.",
+    )
+    error.__cause__ = raised
+    return error
+
+
+def detail_of(error: BaseException) -> str:
+    """Return the text for a report: the error, with its traceback when it is a fault of the program."""
+    cause = error.__cause__ or error
+    lines = [f"{type(error).__name__}: {error}"]
+    if not isinstance(cause, SageWizardError):
+        lines += ["", "".join(traceback.format_exception(cause)).rstrip()]
+    return "\n".join(lines)
+
+
+def _read_run(settings: Settings, run_id: str) -> tuple[Recipe, str, RunModel]:
+    from sagewizard.engine import journal
+    from sagewizard.engine import state as states
+    from sagewizard.recipe.loading import load_text
+
+    state = states.find(settings.runs, run_id)
+    folder = settings.runs / state.run_id
+    try:
+        raw = (folder / states.RECIPE).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"The recipe of the run {state.run_id} is gone.", where=str(folder / states.RECIPE),
+            remedy=f"Delete what it made with `sagewizard teardown {state.run_id}`.",
+        ) from error  # fmt: skip
+    recipe = load_text(raw, state.recipe_source).with_settings(state.overrides)
+    model = RunModel()
+    for event in journal.read(folder / journal.NAME, unknown="skip"):
+        model.apply(event)
+    model.running = False
+    for name, view in model.steps.items():
+        if view.text is None:
+            view.text = recipe.text(name)
+        # A process that was killed has left no last word: the state on disk has it.
+        if view.status == "running":
+            view.status = "stopped"
+    return recipe, state.target, model
+
+
+def _drop(_error: SageWizardError) -> None:
+    return None
+
+
+def _refuse(_account: str) -> bool:
+    return False

@@ -1,0 +1,552 @@
+"""Owns what the app knows of one run: engine events folded into view state. Pure Python, no Textual, no IO.
+
+`RunModel.apply(event)` takes one event and returns the topics that changed; panes get these topics in
+`update_from(model, topics)` and redraw what depends on them. Everything here is read-only for panes. The
+model is only touched in the interface's thread, and it does not matter whether events come live, from a
+journal that is read again (Resume), or from a test.
+
+Topics (constants of this module):
+    RUN        started, resumed, ended; title, target, region, folder
+    STEPS      a step's state, text, summary or outputs
+    PROGRESS   `StepView.progress` of the step at work
+    DATASET    `dataset`            PREVIEW   `preview`
+    JOBS       `jobs`: training, transform and tuning jobs, and endpoints (kind `endpoint`)
+    LOG        `log`                METRICS   `metrics`
+    COST       `cost`               RESOURCES `alive`, `gone`, `stuck`
+    CALLS      `calls`              WARNING   `warnings`
+    PREDICTION `predictions`, `comparison`
+    EVALUATION `evaluation`         TUNING    `tuning`
+    ERROR      `error`              OPTIONS   an option was set or a step became stale (sent by RunControl)
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sagewizard.events import (
+        ApiCalled,
+        CostChanged,
+        CostItem,
+        DatasetLoaded,
+        EvaluationMade,
+        Event,
+        PredictionMade,
+        PredictionsCompared,
+        PreviewMade,
+        RunCancelled,
+        RunFailed,
+        RunFinished,
+        StepText,
+    )
+
+RUN: Final = "run"
+STEPS: Final = "steps"
+PROGRESS: Final = "progress"
+DATASET: Final = "dataset"
+PREVIEW: Final = "preview"
+JOBS: Final = "jobs"
+LOG: Final = "log"
+METRICS: Final = "metrics"
+COST: Final = "cost"
+RESOURCES: Final = "resources"
+CALLS: Final = "calls"
+PREDICTION: Final = "prediction"
+EVALUATION: Final = "evaluation"
+TUNING: Final = "tuning"
+WARNING: Final = "warning"
+ERROR: Final = "error"
+OPTIONS: Final = "options"
+ALL_TOPICS: Final = frozenset(
+    (RUN, STEPS, PROGRESS, DATASET, PREVIEW, JOBS, LOG, METRICS, COST, RESOURCES, CALLS, PREDICTION,
+     EVALUATION, TUNING, WARNING, ERROR, OPTIONS)
+)  # fmt: skip
+
+LOG_LINES: Final = 10_000
+"""Lines kept for the screen; all of them are in the run's journal."""
+
+Status = Literal["waiting", "running", "done", "skipped", "failed", "stopped"]
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a step is: `done` of `total` in `unit` (bytes, rows, requests); total None when unknown."""
+
+    message: str
+    done: float = 0.0
+    total: float | None = None
+    unit: str = ""
+
+    @property
+    def share(self) -> float | None:
+        """The share that is done, 0 to 1, or None when the total is not known."""
+        return min(1.0, self.done / self.total) if self.total else None
+
+
+@dataclass(slots=True)
+class StepView:
+    """One step: `number` from 1; `text` once it has started; `started` in seconds since the epoch."""
+
+    name: str
+    number: int
+    status: Status = "waiting"
+    text: StepText | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    attempt: int = 1
+    started: float | None = None
+    seconds: float | None = None
+    summary: str = ""
+    outputs: dict[str, Any] = field(default_factory=dict)
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A job or an endpoint changed its status; `at` in seconds since the epoch, the target's own time."""
+
+    status: str
+    secondary: str
+    message: str
+    at: float
+
+
+@dataclass(slots=True)
+class JobView:
+    """A job or an endpoint as its status events tell it; `kind` is the ledger's, e.g. `training-job`."""
+
+    kind: str
+    name: str
+    step: str
+    transitions: list[Transition] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """The newest status, e.g. `InProgress`, `InService`."""
+        return self.transitions[-1].status if self.transitions else ""
+
+    @property
+    def secondary(self) -> str:
+        """The newest secondary status, e.g. `Training`, or ""."""
+        return self.transitions[-1].secondary if self.transitions else ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not change by itself any more (InService counts as settled, not as ended)."""
+        return self.status in ("Completed", "Failed", "Stopped", "Deleted")
+
+    def at(self, status: str) -> float | None:
+        """When it first had this status or secondary status."""
+        return next((t.at for t in self.transitions if status in (t.status, t.secondary)), None)
+
+
+@dataclass(slots=True)
+class Metric:
+    """One metric of the newest training job: a point an epoch, in order, and its final value."""
+
+    name: str
+    points: list[tuple[int, float]] = field(default_factory=list)
+    final: float | None = None
+
+    @property
+    def last(self) -> float | None:
+        """The final value, else that of the newest epoch."""
+        return self.final if self.final is not None else (self.points[-1][1] if self.points else None)
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line; `timestamp` in milliseconds since the epoch."""
+
+    job: str
+    text: str
+    timestamp: int
+
+
+class LogBuffer:
+    """The last 10,000 lines; `total` counts all that ever came, for readers to ask `since`."""
+
+    def __init__(self, keep: int = LOG_LINES) -> None:
+        self.lines: deque[LogLine] = deque(maxlen=keep)
+        self.total = 0
+
+    def extend(self, lines: Iterable[LogLine]) -> None:
+        """Take lines; the oldest ones give way."""
+        for line in lines:
+            self.lines.append(line)
+            self.total += 1
+
+    def since(self, total: int) -> list[LogLine]:
+        """Return the lines that came after `total` of them had come, as far as they are kept."""
+        new = min(self.total - total, len(self.lines))
+        if new <= 0:
+            return []
+        return [self.lines[index] for index in range(len(self.lines) - new, len(self.lines))]
+
+
+@dataclass(slots=True)
+class ResourceView:
+    """Something the run has made; `since` in seconds since the epoch, `hourly_usd` None: costs nothing.
+
+    `problem` says why a deletion failed, "" when none did.
+    """
+
+    kind: str
+    name: str
+    arn: str
+    since: float
+    hourly_usd: float | None
+    price_source: str
+    step: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An API call and the step it belongs to ("" before the first one)."""
+
+    step: str
+    event: ApiCalled
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One child job of a tuning job: `objective` None until it has one; times in seconds since the epoch."""
+
+    name: str
+    status: str
+    hyperparameters: dict[str, str]
+    objective: float | None = None
+    started: float | None = None
+    ended: float | None = None
+
+
+@dataclass(slots=True)
+class Tuning:
+    """A tuning job as its pane shows it: trials in the order of their creation."""
+
+    job: str = ""
+    objective_name: str = ""
+    maximize: bool = True
+    max_jobs: int = 0
+    trials: dict[str, Trial] = field(default_factory=dict)
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial with the best objective so far."""
+        scored = [trial for trial in self.trials.values() if trial.objective is not None]
+        if not scored:
+            return None
+        pick = max if self.maximize else min
+        return pick(scored, key=lambda trial: trial.objective or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why the run ended badly, in words for a person."""
+
+    error: str
+    message: str
+    remedy: str
+    where: str
+    step: str
+    resumable: bool
+
+
+class RunModel:
+    """The view state of one run."""
+
+    def __init__(self) -> None:
+        self.run_id = ""
+        self.recipe = ""
+        self.title = ""
+        self.target = "sandbox"
+        self.simulated = True
+        self.region = ""
+        self.folder = ""
+        self.steps: dict[str, StepView] = {}
+        self.current = ""
+        """The step that is at work or was last; "" before the first."""
+        self.running = False
+        """Whether the engine is at work on this run, in this process."""
+        self.dataset: DatasetLoaded | None = None
+        self.preview: PreviewMade | None = None
+        self.jobs: dict[str, JobView] = {}
+        self.metrics: dict[str, Metric] = {}
+        self.metrics_job = ""
+        self.log = LogBuffer()
+        self.alive: dict[tuple[str, str], ResourceView] = {}
+        """What exists, by (kind, name), in the order of creation."""
+        self.gone: list[ResourceView] = []
+        """What the target has said to be gone, in that order: the proof of the teardown."""
+        self.calls: list[Call] = []
+        self.cost: CostChanged | None = None
+        self.cost_at = 0.0
+        self.predictions: list[PredictionMade] = []
+        self.comparison: PredictionsCompared | None = None
+        self.evaluation: EvaluationMade | None = None
+        self.tuning = Tuning()
+        self.warnings: list[tuple[str, str]] = []
+        """(step, message)"""
+        self.error: Problem | None = None
+        self.end: RunFinished | RunFailed | RunCancelled | None = None
+        self.last_event_at = 0.0
+        self._handlers: dict[str, Callable[[Any], set[str]]] = {
+            "RunStarted": self._run_started,
+            "StepStarted": self._step_started,
+            "StepSkipped": self._step_skipped,
+            "StepProgressed": self._step_progressed,
+            "StepFinished": self._step_finished,
+            "DatasetLoaded": self._dataset_loaded,
+            "PreviewMade": self._preview_made,
+            "ApiCalled": self._api_called,
+            "ResourceCreated": self._resource_created,
+            "ResourceDeleted": self._resource_deleted,
+            "ResourceDeletionFailed": self._deletion_failed,
+            "JobStatusChanged": self._job_status,
+            "LogLines": self._log_lines,
+            "MetricReported": self._metric,
+            "CostChanged": self._cost_changed,
+            "PredictionMade": self._prediction,
+            "PredictionsCompared": self._compared,
+            "EvaluationMade": self._evaluated,
+            "Warned": self._warned,
+            "RunFinished": self._run_finished,
+            "RunFailed": self._run_failed,
+            "RunCancelled": self._run_cancelled,
+        }
+
+    def apply(self, event: Event) -> set[str]:
+        """Fold one event in; return the topics that changed, none for a kind it does not know."""
+        self.last_event_at = event.time
+        handler = self._handlers.get(type(event).__name__)
+        return handler(event) if handler is not None else set()
+
+    # What panes ask
+
+    def step(self, name: str) -> StepView:
+        """Return a step's view; one that is not there yet is waiting, numbered 0."""
+        return self.steps.get(name) or StepView(name, 0)
+
+    def job(self, kind: str) -> JobView | None:
+        """Return the newest job of a kind (`training-job`, `transform-job`, `endpoint`)."""
+        return next((job for job in reversed(self.jobs.values()) if job.kind == kind), None)
+
+    def calls_of(self, step: str) -> list[ApiCalled]:
+        """Return the API calls that a step made, in order."""
+        return [call.event for call in self.calls if call.step == step]
+
+    def next_step(self) -> str:
+        """Return the first step that is not done or skipped; "" when all are."""
+        return next((s.name for s in self.steps.values() if s.status not in ("done", "skipped")), "")
+
+    @property
+    def hourly_usd(self) -> float:
+        """What the run goes on costing each hour: what is alive and billed by the hour."""
+        return sum(resource.hourly_usd or 0.0 for resource in self.alive.values())
+
+    def usd(self, now: float) -> float:
+        """Return the bill at `now`: the last one told, plus what has been running since."""
+        if self.cost is None:
+            return 0.0
+        return self.cost.usd + self.cost.hourly_usd * max(0.0, now - self.cost_at) / 3600.0
+
+    def billed(self, kind: str) -> CostItem | None:
+        """Return the newest line of the bill of a kind, e.g. `training-job`."""
+        items = self.cost.items if self.cost else ()
+        return next((item for item in reversed(items) if item.kind == kind), None)
+
+    # Events
+
+    def _run_started(self, event: Any) -> set[str]:
+        self.run_id, self.recipe, self.title = event.run_id, event.recipe, event.title
+        self.target, self.simulated, self.region = event.target, event.simulated, event.region
+        self.folder = event.folder
+        known = self.steps
+        self.steps = {
+            name: known.get(name) or StepView(name, number)
+            for number, name in enumerate(event.steps, start=1)
+        }
+        for number, view in enumerate(self.steps.values(), start=1):
+            view.number = number
+        self.error, self.end, self.running = None, None, True
+        return {RUN, STEPS, ERROR}
+
+    def _step_started(self, event: Any) -> set[str]:
+        view = self.steps.setdefault(event.step, StepView(event.step, event.number))
+        view.status, view.text, view.options, view.attempt = (
+            "running",
+            event.text,
+            event.options,
+            event.attempt,
+        )
+        view.started, view.seconds, view.summary, view.progress = event.time, None, "", None
+        view.outputs = {}
+        # Doing a step again makes what came after it out of date.
+        for later in self.steps.values():
+            if later.number > view.number and later.status != "waiting":
+                later.status, later.summary, later.outputs = "waiting", "", {}
+        self.current = event.step
+        topics = {STEPS, PROGRESS}
+        if event.step in ("train", "tune"):
+            self.metrics, self.metrics_job = {}, ""
+            topics.add(METRICS)
+        if event.step in ("train", "tune", "predict", "transform"):
+            self.evaluation = None
+            topics.add(EVALUATION)
+        if event.step in ("train", "tune", "predict"):
+            self.predictions, self.comparison = [], None
+            topics.add(PREDICTION)
+        return topics
+
+    def _step_skipped(self, event: Any) -> set[str]:
+        view = self.steps.setdefault(event.step, StepView(event.step, event.number))
+        if view.status == "done":  # finished earlier in this run: the journal has told how
+            return set()
+        view.status = "done" if event.reason.startswith("finished") else "skipped"
+        view.summary = view.summary or event.reason
+        return {STEPS}
+
+    def _step_progressed(self, event: Any) -> set[str]:
+        view = self.steps.get(event.step)
+        if view is not None:
+            view.progress = Progress(event.message, event.done, event.total, event.unit)
+        return {PROGRESS}
+
+    def _step_finished(self, event: Any) -> set[str]:
+        view = self.steps.setdefault(event.step, StepView(event.step, len(self.steps) + 1))
+        view.status, view.seconds, view.summary = "done", event.seconds, event.summary
+        view.outputs, view.progress = event.outputs, None
+        return {STEPS, PROGRESS}
+
+    def _dataset_loaded(self, event: Any) -> set[str]:
+        self.dataset = event
+        return {DATASET}
+
+    def _preview_made(self, event: Any) -> set[str]:
+        self.preview = event
+        return {PREVIEW}
+
+    def _api_called(self, event: Any) -> set[str]:
+        self.calls.append(Call(self.current, event))
+        return {CALLS}
+
+    def _resource_created(self, event: Any) -> set[str]:
+        key = (event.resource, event.name)
+        if key not in self.alive:
+            self.alive[key] = ResourceView(
+                event.resource, event.name, event.arn, event.time, event.hourly_usd, event.price_source,
+                self.current,
+            )  # fmt: skip
+        return {RESOURCES}
+
+    def _resource_deleted(self, event: Any) -> set[str]:
+        found = self.alive.pop((event.resource, event.name), None)
+        view = found or ResourceView(event.resource, event.name, "", event.time, None, "", self.current)
+        self.gone.append(view)
+        topics = {RESOURCES}
+        if event.name in self.jobs and not self.jobs[event.name].ended and event.resource == "endpoint":
+            self.jobs[event.name].transitions.append(Transition("Deleted", "", "", event.time))
+            topics.add(JOBS)
+        return topics
+
+    def _deletion_failed(self, event: Any) -> set[str]:
+        found = self.alive.get((event.resource, event.name))
+        if found is None:
+            found = ResourceView(
+                event.resource, event.name, "", event.time, event.hourly_usd, "", self.current
+            )
+            self.alive[(event.resource, event.name)] = found
+        found.problem = event.message
+        return {RESOURCES}
+
+    def _job_status(self, event: Any) -> set[str]:
+        job = self.jobs.get(event.name)
+        if job is None:
+            job = self.jobs[event.name] = JobView(event.resource, event.name, self.current)
+        moment = event.changed_at if event.changed_at is not None else event.time
+        new = Transition(event.status, event.secondary_status, event.message, moment)
+        if not job.transitions or job.transitions[-1] != new:
+            job.transitions.append(new)
+        topics = {JOBS}
+        if job.ended and job.kind != "endpoint":
+            # A job ends by itself; it is a record then, and nothing that is alive.
+            self.alive.pop((job.kind, job.name), None)
+            topics.add(RESOURCES)
+        return topics
+
+    def _log_lines(self, event: Any) -> set[str]:
+        self.log.extend(
+            LogLine(event.job, text, stamp)
+            for text, stamp in zip(event.lines, event.timestamps, strict=False)
+        )
+        return {LOG}
+
+    def _metric(self, event: Any) -> set[str]:
+        if event.job != self.metrics_job:
+            self.metrics, self.metrics_job = {}, event.job
+        metric = self.metrics.setdefault(event.name, Metric(event.name))
+        if event.epoch is None:
+            metric.final = event.value
+        elif not metric.points or metric.points[-1][0] < event.epoch:
+            metric.points.append((event.epoch, event.value))
+        elif metric.points[-1][0] == event.epoch:
+            metric.points[-1] = (event.epoch, event.value)
+        return {METRICS}
+
+    def _cost_changed(self, event: Any) -> set[str]:
+        self.cost, self.cost_at = event, event.time
+        return {COST}
+
+    def _prediction(self, event: Any) -> set[str]:
+        self.predictions.append(event)
+        return {PREDICTION}
+
+    def _compared(self, event: Any) -> set[str]:
+        self.comparison = event
+        return {PREDICTION}
+
+    def _evaluated(self, event: Any) -> set[str]:
+        self.evaluation = event
+        return {EVALUATION}
+
+    def _warned(self, event: Any) -> set[str]:
+        self.warnings.append((event.step, event.message))
+        return {WARNING}
+
+    def _run_finished(self, event: Any) -> set[str]:
+        self.end, self.running = event, False
+        self._take_alive(event)
+        return {RUN, RESOURCES}
+
+    def _run_failed(self, event: Any) -> set[str]:
+        self.end, self.running = event, False
+        self.error = Problem(
+            event.error, event.message, event.remedy, event.where, event.step, event.resumable
+        )
+        step = self.steps.get(event.step)
+        if step is not None:
+            step.status = "failed"
+        self._take_alive(event)
+        return {RUN, STEPS, ERROR, RESOURCES}
+
+    def _run_cancelled(self, event: Any) -> set[str]:
+        self.end, self.running = event, False
+        step = self.steps.get(event.step)
+        if step is not None and step.status == "running":
+            step.status = "stopped"
+        self._take_alive(event)
+        return {RUN, STEPS, RESOURCES}
+
+    def _take_alive(self, event: Any) -> None:
+        """Take the list of what is alive at the end of a run: it is from the ledger, the last word."""
+        known = self.alive
+        self.alive = {}
+        for item in event.alive:
+            key = (item.kind, item.name)
+            self.alive[key] = known.get(key) or ResourceView(
+                item.kind, item.name, "", item.since, item.hourly_usd, item.price_source, self.current
+            )
