@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import traceback
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagewizard import boto_errors
@@ -36,7 +37,6 @@ from sagewizard.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from sagewizard.recipe.recipe import Recipe
     from sagewizard.settings import Settings
@@ -180,7 +180,7 @@ class _Run:
         state = existing or states.RunState(
             run_id=run_id or self._new_id(now),
             recipe=recipe.name,
-            recipe_source=recipe.source,
+            recipe_source=str(Path(recipe.source).absolute()),
             overrides={},
             target=target.name,
             region=target.region,

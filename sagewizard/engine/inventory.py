@@ -121,6 +121,8 @@ def _delete_of_run(
         ).delete(entries)
         outcome.deleted += report.deleted
         outcome.failed += report.failed
+        if state is not None:
+            states.after_teardown(state, {entry.kind for entry in report.deleted})
     finally:
         if state is not None:
             state.meters, state.usd = meter.dump(), meter.total()

@@ -132,6 +132,27 @@ def load(folder: Path) -> RunState:
         ) from error
 
 
+def after_teardown(state: RunState, kinds: set[str]) -> None:
+    """Enter what a teardown from outside means for a run.
+
+    A run that had nothing left to do but its teardown is finished. Any other makes what was deleted again
+    when it goes on, under new names, since SageMaker gives a job's name only once.
+    """
+    names = list(state.steps)
+    before = [name for name in names if name != "teardown"]
+    if "evaluate" in before and all(state.steps[name].status == "finished" for name in before):
+        state.step("teardown").status = "finished"
+        state.status = "finished"
+        return
+    made_by = {"training-job": "train", "transform-job": "transform", "endpoint": "deploy", "model": "deploy"}
+    for name in {made_by[kind] for kind in kinds if kind in made_by}:
+        step = state.steps.get(name)
+        # A training job that is finished leaves its model in the bucket, and is not needed any more.
+        if step is None or (name != "deploy" and step.status == "finished"):
+            continue
+        step.status, step.attempt, step.outputs = "pending", step.attempt + 1, {}
+
+
 def all_runs(runs: Path) -> list[RunState]:
     """Return the runs, newest first; a folder whose state is damaged is left out."""
     if not runs.is_dir():

@@ -69,9 +69,8 @@ def test_until_then_resume_goes_on_where_it_stopped(command):
 
 
 def test_from_does_a_step_and_all_after_it_again(command):
-    run_id = command.events("run", DIGITS, "--until", "prepare")[0]["run_id"]
-    command("runs", "resume", run_id, "--quiet")
-    again = command.events("run", DIGITS, "--from", "train", "--set", "train.epochs=2")
+    run_id = command.events("run", DIGITS, "--until", "train")[0]["run_id"]
+    again = command.events("run", DIGITS, "--from", "train", "--until", "train", "--set", "train.epochs=2")
     assert again[0]["run_id"] == run_id
     created = [
         event["name"] for event in kinds(again, "resource_created") if event["resource"] == "training-job"
@@ -79,6 +78,17 @@ def test_from_does_a_step_and_all_after_it_again(command):
     assert created == [f"sw-{run_id}-train-2"]
     refused = command("run", DIGITS, "--from", "deploy", "--set", "dataset.seed=3", code=2)
     assert "dataset" in refused.stderr
+
+
+def test_a_run_torn_down_from_outside_deploys_again_when_it_goes_on(command):
+    run_id = command.events("run", DIGITS, "--until", "deploy")[0]["run_id"]
+    command("teardown", run_id)
+    (endpoint,) = [item for item in command.json("cost", run_id) if item["kind"] == "endpoint"]
+    assert not endpoint["running"]
+    again = command.events("runs", "resume", run_id)
+    assert again[-1]["kind"] == "run_finished", again[-1]
+    names = [event["name"] for event in kinds(again, "resource_created") if event["resource"] == "endpoint"]
+    assert names == [f"sw-{run_id}-endpoint-2"]
     assert not alive(command, run_id)
 
 
@@ -147,6 +157,19 @@ def test_keep_leaves_everything_and_says_so(command):
     assert events[-1]["exit_code"] == 0
     assert {entry["kind"] for entry in events[-1]["alive"]} == {"model", "endpoint-config", "endpoint"}
     command("teardown", events[0]["run_id"])
+    shown = command.json("runs", "show", events[0]["run_id"])
+    assert shown["state"] == "finished"
+    assert not shown["alive"]
+
+
+def test_another_region_has_a_bucket_of_its_own(command):
+    events = command.events(
+        "run", DIGITS, "--region", "eu-west-1", "--until", "train", "--set", "train.epochs=2"
+    )
+    assert events[-1]["kind"] == "run_finished", events[-1]
+    assert "s3://sagemaker-eu-west-1-123456789012" in kinds(events, "step_finished")[2]["summary"]
+    again = command.events("runs", "resume", events[0]["run_id"])
+    assert again[-1]["complete"]
 
 
 def test_whoever_stops_reading_ends_the_run_in_order(command):

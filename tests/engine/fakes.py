@@ -272,6 +272,9 @@ class _Operations:
         t.objects[key] = body
         t.metadata[key] = (ExtraArgs or {}).get("Metadata", {})
 
+    def HeadBucket(t, Bucket):
+        return {}
+
     def HeadObject(t, Bucket, Key):
         if Key not in t.objects:
             raise client_error("404", "Not Found", "HeadObject", 404)

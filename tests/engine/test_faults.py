@@ -213,6 +213,17 @@ def test_what_cannot_be_deleted_is_named_with_its_price_and_the_rest_goes(engine
     assert not left(target)
 
 
+def test_an_endpoint_that_somebody_deleted_is_named_with_the_way_on(engine, target):
+    run_id = run(engine, until="deploy")[-1].run_id
+    target.endpoints.clear()
+    end = run(engine, run_id=run_id)[-1]
+    assert isinstance(end, ev.RunFailed)
+    assert "not there any more" in end.message
+    assert "--from deploy" in end.remedy
+    assert isinstance(run(engine, run_id=run_id, from_step="deploy")[-1], ev.RunFinished)
+    assert not left(target)
+
+
 @pytest.mark.parametrize(("simulated", "code"), [(True, 0), (False, 5)])
 def test_keep_is_exit_code_5_only_where_it_is_billed(fakes, settings, clock, simulated, code):
     target = fakes.FakeTarget(clock, simulated=simulated)

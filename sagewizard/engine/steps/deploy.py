@@ -92,7 +92,7 @@ def _ensure(
     adopted = False
     if entry.created is not None:
         # It was made by an earlier step or try; asking first keeps a refused call out of the record.
-        found = _look_up(context, operation, member, entry.name)
+        found = look_up(context, operation, member, entry.name)
         if found is not None:
             return str(found[arn_member])
     try:
@@ -109,7 +109,8 @@ def _ensure(
     return arn
 
 
-def _look_up(context: RunContext, operation: str, member: str, name: str) -> dict[str, Any] | None:
+def look_up(context: RunContext, operation: str, member: str, name: str) -> dict[str, Any] | None:
+    """Describe something of SageMaker's by its name; None when it is not there."""
     parameters: dict[str, Any] = {member: name}
     try:
         return context.api("sagemaker", operation, show=False, **parameters)

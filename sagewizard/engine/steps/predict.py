@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sagewizard.data import csvio
 from sagewizard.engine.predictions import Answer, class_name, read_json, save
+from sagewizard.engine.steps.deploy import look_up
 from sagewizard.engine.steps.result import StepResult
-from sagewizard.errors import UsageError
+from sagewizard.errors import TargetError, UsageError
 from sagewizard.events import PredictionMade, PredictionsCompared
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ FILE = "predictions-endpoint.csv"
 def run(context: RunContext) -> StepResult:
     """Ask the endpoint; answers go to results/predictions-endpoint.csv."""
     endpoint = str(context.outputs("deploy")["endpoint"])
+    if look_up(context, "DescribeEndpoint", "EndpointName", endpoint) is None:
+        raise TargetError(
+            f"The endpoint {endpoint} is not there any more: somebody has deleted it.",
+            remedy="Deploy the model again: --from deploy.",
+        )
     part = context.dataset.parts["test"]
     row = context.number("row")
     if row > len(part):

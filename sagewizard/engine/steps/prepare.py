@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagewizard.data import csvio, recordio
+from sagewizard.engine.api import is_missing
 from sagewizard.engine.steps.result import StepResult
 from sagewizard.engine.uploads import upload
+from sagewizard.events import ResourceCreated
 
 if TYPE_CHECKING:
     from sagewizard.engine.context import RunContext
@@ -22,6 +24,7 @@ def run(context: RunContext) -> StepResult:
     """Write each part to a temporary file, upload it, and leave nothing of it here."""
     table = context.dataset
     entry = context.intend("s3-prefix", f"s3://{context.target.bucket}/{context.prefix}/")
+    ensure_bucket(context)
     attempt = context.state.step("prepare").attempt
     # A changed split must not lie beside the old one in the same channel.
     base = context.prefix if attempt == 1 else f"{context.prefix}/data-{attempt}"
@@ -63,6 +66,20 @@ def run(context: RunContext) -> StepResult:
             "fingerprint": table.fingerprint,
         },
     )
+
+
+def ensure_bucket(context: RunContext) -> None:
+    """Make the default bucket where it is missing, as the SageMaker SDK does; no run owns it, so it stays."""
+    bucket, region = context.target.bucket, context.target.region
+    try:
+        context.api("s3", "HeadBucket", show=False, Bucket=bucket)
+        return
+    except Exception as error:
+        if not is_missing(error):
+            raise
+    place: dict[str, Any] = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    context.api("s3", "CreateBucket", Bucket=bucket, **({} if region == "us-east-1" else place))
+    context.emit(ResourceCreated, resource="bucket", name=bucket, arn=f"arn:aws:s3:::{bucket}")
 
 
 def _digest(path: Path) -> str:
