@@ -13,7 +13,7 @@ import queue
 import shlex
 import threading
 import traceback
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sagewizard.clock import Clock, SystemClock
 from sagewizard.errors import CancelledError, SageWizardError, UsageError

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 STATES: Final = {
-    "waiting": ("·", "waiting"), "running": ("▶", "running"), "done": ("✓", "done"), 
-    "skipped": ("-", "skipped"), "failed": ("✗", "failed"), "stopped": ("■", "stopped"), "stale": ("~", "changed"),
-}  # fmt: skip
+    "waiting": ("·", "waiting"),
+    "running": ("▶", "running"),
+    "done": ("✓", "done"),
+    "skipped": ("-", "skipped"),
+    "failed": ("✗", "failed"),
+    "stopped": ("■", "stopped"),
+    "stale": ("~", "changed"),
+}
 """A glyph and a word for each state of a step, so that none is told by colour alone."""
 
 RUN_STATES: Final = {
