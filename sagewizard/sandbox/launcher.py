@@ -212,6 +212,8 @@ def _as_descriptor_3(descriptor: int) -> list[tuple[int, int, int]]:
 def _environment() -> dict[str, str]:
     """Copy the environment without what belongs to the person's own AWS account."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
+    # Warnings of the libraries in it are for its log, whatever this command makes of its own.
+    kept.pop("PYTHONWARNINGS", None)
     # 32 threads with an allocation arena each would keep 60 MB of freed buffers more than two arenas do.
     kept.setdefault("MALLOC_ARENA_MAX", "2")
     package = Path(__file__).resolve().parents[2]

@@ -84,7 +84,11 @@ class Sandbox:
             clock=self.clock,
             pace=pace or Pace.instant(),
         )
-        self.sagemaker = (sagemaker or _make_sagemaker)(self.services)
+        try:
+            self.sagemaker = (sagemaker or _make_sagemaker)(self.services)
+        except BaseException:
+            self._http.stop()  # Its threads would keep the process alive.
+            raise
         self.gateway = Gateway(self.services, self.sagemaker, self.status)
         self._http.wsgi_app = self.gateway
         self._thread = threading.Thread(target=self._http.serve, name="http", daemon=True)
@@ -112,9 +116,9 @@ class Sandbox:
             "instance": self.instance,
             "uptime": round(self.clock.monotonic() - self._started, 3),
             "busy": self.busy(),
-            "resources": self._resources(),
-            "memory": memory_in_use(),
+            **self._summary(),
             "buckets": len(self.services.objects.buckets()),
+            "memory": memory_in_use(),
         }
 
     def close(self) -> None:
@@ -141,7 +145,7 @@ class Sandbox:
                     self.services.objects.create_bucket(BUCKET, REGION)
                 connection.execute("INSERT INTO sandbox_facts VALUES ('seeded', ?)", (__version__,))
 
-    def _resources(self) -> dict[str, int]:
+    def _summary(self) -> dict[str, int]:
         summary = getattr(self.sagemaker, "summary", None)
         found: dict[str, int] = summary() if summary is not None else {}
         return found

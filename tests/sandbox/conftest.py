@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+import warnings
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -60,8 +62,19 @@ def no_account_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
 
 
+@pytest.fixture(scope="session")
+def moto_imported() -> None:
+    """Import moto here first: its imports warn, and inside the server's threads a warning is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import_module("moto.moto_server.werkzeug_app")
+        for service in ("awslambda", "cloudwatch", "ecr", "iam", "logs", "s3", "sts"):
+            import_module(f"moto.{service}.models")
+            import_module(f"moto.{service}.responses")
+
+
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def sandbox(moto_imported: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A gateway with its stores and moto in this process, without SageMaker."""
     made = Sandbox(tmp_path_factory.mktemp("sandbox"), sagemaker=lambda _: None)
     made.start()

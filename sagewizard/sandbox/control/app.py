@@ -148,6 +148,11 @@ class SageMakerApplication:
         )
         return work + [f"endpoint {endpoint.name} ({endpoint.status})" for endpoint in changing]
 
+    def summary(self) -> dict[str, int]:
+        """Count what the server's status shows: jobs that run or wait, and endpoints."""
+        endpoints = self._control.repository.select(["kind = ?"], [ENDPOINT])
+        return {"jobs": len(self._control.jobs.current()), "endpoints": len(endpoints)}
+
     def recover(self) -> None:
         """End the jobs that the last server left behind; bring its endpoints up in the background."""
         self._control.compute.warm()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote_to_bytes
 
+from cheroot.server import KnownLengthRFile
 from cheroot.wsgi import Gateway_10, Server
 
 if TYPE_CHECKING:
@@ -38,6 +41,61 @@ class FileBody:
         self.file.close()
 
 
+class _SocketBody:
+    """A request's body of known length, read from the socket straight into blocks.
+
+    Cheroot's own reader is Python's `_pyio`, which takes three times as long for an upload. `remaining` is
+    what cheroot looks at to know whether the connection can be used again.
+    """
+
+    def __init__(self, reader: Any, connection: socket.socket, size: int) -> None:
+        self._reader, self._socket, self.remaining = reader, connection, size
+        self._rest = b""
+
+    def read(self, size: int | None = None) -> bytes:
+        """Return `size` bytes, or all that are left; less at the end, or when the client goes away."""
+        wanted = self.remaining if size is None or size < 0 else min(size, self.remaining)
+        parts: list[bytes] = []
+        while wanted:
+            block = self._some(wanted)
+            if not block:
+                self.remaining = 0
+                break
+            parts.append(block)
+            wanted -= len(block)
+            self.remaining -= len(block)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def readline(self, size: int = -1) -> bytes:
+        """Return bytes up to and with the next newline, at most `size`."""
+        limit = self.remaining if size < 0 else min(size, self.remaining)
+        parts: list[bytes] = []
+        while limit:
+            block = self._some(min(limit, 4096))
+            if not block:
+                self.remaining = 0
+                break
+            end = block.find(b"\n") + 1
+            if end:
+                self._rest = block[end:] + self._rest
+                block = block[:end]
+            parts.append(block)
+            limit -= len(block)
+            self.remaining -= len(block)
+            if end:
+                break
+        return b"".join(parts)
+
+    def _some(self, most: int) -> bytes:
+        if self._rest:
+            block, self._rest = self._rest[:most], self._rest[most:]
+            return block
+        if self._reader.has_data():
+            buffered: bytes = self._reader.read1(most)
+            return buffered
+        return self._socket.recv(most)
+
+
 class _Gateway(Gateway_10):
     """Translate between cheroot and WSGI, with what AWS's protocols need beyond WSGI.
 
@@ -48,6 +106,10 @@ class _Gateway(Gateway_10):
     def get_environ(self) -> Any:
         base: Any = super()
         environ: dict[str, Any] = base.get_environ()
+        if isinstance(self.req.rfile, KnownLengthRFile):
+            connection = self.req.conn
+            body = _SocketBody(connection.rfile, connection.socket, self.req.rfile.remaining)
+            self.req.rfile = environ["wsgi.input"] = body
         environ["sagewizard.headers"] = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in self.req.inheaders.items()
@@ -105,6 +167,18 @@ class HttpServer(Server):
     def port(self) -> int:
         """The port in use; known after `prepare()`."""
         return int(self.bind_addr[1])
+
+    def stop(self) -> None:
+        """End the server and its threads.
+
+        Cheroot looks every half second whether it shall end; a connection wakes it at once.
+        """
+        stopper = threading.Thread(target=super().stop, name="http-stop")
+        stopper.start()
+        while stopper.is_alive():
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), timeout=1.0).close()
+            stopper.join(0.01)
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
         """Put what cheroot has to say into the server's log."""

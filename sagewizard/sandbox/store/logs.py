@@ -57,6 +57,7 @@ class LogStream:
     buffered: int = 0
     descriptor: int = -1
     writers: int = 0
+    deleted: bool = False
     first: int | None = None
     last: int | None = None
     last_ingestion: int | None = None
@@ -190,6 +191,8 @@ class LogStore:
             message = encoded[:MAX_MESSAGE_BYTES].decode("utf-8", "ignore")
         line = b"%d %d %s\n" % (timestamp, now, json.dumps(message).encode("ascii"))
         with stream.lock:
+            if stream.deleted:  # CloudWatch drops such events, too.
+                return
             stream.buffer.append(line)
             stream.buffered += len(line)
             stream.first = timestamp if stream.first is None else min(stream.first, timestamp)
@@ -343,12 +346,7 @@ class LogStore:
         if not stream.buffer:
             return
         if stream.descriptor < 0:
-            try:
-                stream.descriptor = os.open(stream.path, os.O_RDWR | os.O_APPEND)
-            except FileNotFoundError:  # Deleted while a writer was open: CloudWatch drops such events, too.
-                stream.buffer.clear()
-                stream.buffered = 0
-                return
+            stream.descriptor = os.open(stream.path, os.O_RDWR | os.O_APPEND)
             os.ftruncate(stream.descriptor, stream.size)
         data = memoryview(b"".join(stream.buffer))
         size = len(data)
@@ -373,6 +371,7 @@ class LogStore:
 
     def _remove(self, stream: LogStream) -> None:
         with stream.lock:
+            stream.deleted = True
             stream.buffer.clear()
             stream.buffered = 0
             if stream.descriptor >= 0:

@@ -47,7 +47,7 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path, clients_of: Callable[..., Any]) -> Any:
+def server(moto_imported: None, tmp_path: Path, clients_of: Callable[..., Any]) -> Any:
     made = Server(tmp_path / "sandbox", clients_of)
     yield made
     made.end()

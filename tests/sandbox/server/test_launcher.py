@@ -45,6 +45,7 @@ def test_a_server_is_started_found_again_and_stopped(home: Any) -> None:
     found = launcher.status(home.settings)
     assert found is not None
     assert (found["version"], found["url"], found["busy"]) == (__version__, first.url, [])
+    assert (found["jobs"], found["endpoints"], found["buckets"]) == (0, 0, 1)
     assert first.url.startswith("http://127.0.0.1:")
     assert (first.region, first.account_id, first.bucket) == ("us-east-1", "123456789012", BUCKET)
     assert launcher.stop(home.settings) is True

@@ -162,10 +162,15 @@ def test_deleting_is_for_good(logs: LogStore, tmp_path: Path) -> None:
     assert LogStore(tmp_path / "logs", SystemClock()).groups() == []
 
 
-def test_a_stream_made_again_after_deletion_starts_empty(logs: LogStore) -> None:
-    logs.writer(GROUP, STREAM).write("old")
+def test_a_stream_made_again_after_deletion_has_nothing_of_the_old_one(logs: LogStore) -> None:
+    old = logs.writer(GROUP, STREAM)
+    old.write("old and longer than what comes after it")
     logs.delete_stream(GROUP, STREAM)
-    writer = logs.writer(GROUP, STREAM)
-    writer.write("new")
-    assert messages(logs) == ["new"]
-    writer.close()
+    new = logs.writer(GROUP, STREAM)
+    new.write("new")
+    new.flush()
+    old.write("late")
+    old.close()
+    new.write("newer")
+    assert messages(logs) == ["new", "newer"]
+    new.close()
