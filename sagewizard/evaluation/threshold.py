@@ -141,6 +141,21 @@ class ThresholdSweep:
             threshold=float(threshold),
         )
 
+    def measures(self, threshold: float) -> dict[str, float]:
+        """Return accuracy, precision, recall, F1 and MCC at a threshold, from its four counts alone.
+
+        With nothing to divide by, a measure counts as 0, as `binary_metrics` has it.
+        """
+        tp, fp, fn, tn = self.counts(threshold)
+        root = float(np.sqrt(float(tp + fp) * float(tp + fn) * float(tn + fp) * float(tn + fn)))
+        return {
+            "accuracy": (tp + tn) / len(self),
+            "precision": tp / (tp + fp) if tp + fp else 0.0,
+            "recall": tp / (tp + fn) if tp + fn else 0.0,
+            "f1": 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else 0.0,
+            "mcc": (tp * tn - fp * fn) / root if root else 0.0,
+        }
+
     def step(self, threshold: float, by: int) -> float:
         """Return the threshold `by` distinct thresholds higher (lower if negative), held within the range."""
         if by > 0:

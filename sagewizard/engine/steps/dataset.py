@@ -18,12 +18,16 @@ from sagewizard.errors import DataError, UsageError
 from sagewizard.events import DatasetLoaded
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from sagewizard.data.dataset import Dataset, Split
     from sagewizard.data.sources import Progress
     from sagewizard.engine.context import RunContext
     from sagewizard.recipe.recipe import Recipe
+    from sagewizard.settings import Settings
 
 # Where SageMaker's own model of its API lists the instance types of each component.
 _INSTANCE_SHAPES = {
@@ -57,31 +61,46 @@ def run(context: RunContext) -> StepResult:
 
 def load_and_check(context: RunContext, *, tell: bool = False) -> Table:
     """Load the recipe's data and check it; a resumed run has to meet the data that it began with."""
-    recipe = context.recipe
 
     def moved(progress: Progress) -> None:
         context.progress(f"Downloading from {progress.label}", progress.done, progress.total, "bytes")
 
-    dataset = load_dataset(
-        specification(recipe), settings=context.settings, on_progress=moved, cancel=context.cancel
-    )
+    table, findings = load_table(
+        context.recipe, context.settings, cancel=context.cancel, on_progress=moved,
+        begun=context.state.outputs("dataset").get("fingerprint"),
+    )  # fmt: skip
     context.check_cancel()
+    if tell:
+        for message in findings:
+            context.warn(message)
+    return table
+
+
+def load_table(
+    recipe: Recipe,
+    settings: Settings,
+    *,
+    cancel: threading.Event,
+    on_progress: Callable[[Progress], None] | None = None,
+    begun: str | None = None,
+) -> tuple[Table, list[str]]:
+    """Load a recipe's data and check it; needs no target. Return it with what should be known of it.
+
+    Raises DataError when it does not fit the recipe, or is not the data of the fingerprint `begun`.
+    """
+    dataset = load_dataset(specification(recipe), settings=settings, on_progress=on_progress, cancel=cancel)
     parameters = recipe.effective_hyperparameters()
     positive = recipe.value("dataset.positive_label")
     asked = dataset if positive is None else dataset.one_against_rest(str(positive))
     findings = check(asked, batch_size=_batch_size(recipe, parameters))
     table = _table(dataset, asked, recipe, parameters.get("predictor_type", ""))
-    if tell:
-        for finding in findings:
-            context.warn(finding.message)
     _check_width(table, parameters)
-    begun = context.state.outputs("dataset").get("fingerprint")
     if begun is not None and begun != table.fingerprint:
         raise DataError(
             "The data is not the data that this run began with.", file=table.source,
             remedy="Start a new run with the new data.",
         )  # fmt: skip
-    return table
+    return table, [finding.message for finding in findings]
 
 
 def specification(recipe: Recipe) -> DatasetSpec:

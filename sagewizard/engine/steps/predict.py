@@ -89,6 +89,11 @@ def ask(
     )  # fmt: skip
 
 
+def csv_line(features: NDArray[np.float32]) -> str:
+    """Return one row, of shape (1, columns), as it is sent, without its line break."""
+    return csvio.encode_csv(features).decode().rstrip("\n")
+
+
 def compare(context: RunContext, endpoint: str, requests: int) -> Compared:
     """Predict the whole test split, keep the answers in the run's results, tell how many are right."""
     part = context.dataset.parts["test"]

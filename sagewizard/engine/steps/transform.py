@@ -9,6 +9,7 @@ from sagewizard.engine.costs import TRANSFORM
 from sagewizard.engine.following import JobWatch
 from sagewizard.engine.logs import LogFollower
 from sagewizard.engine.predictions import Answer, read_json_lines, save
+from sagewizard.engine.state import write_atomically
 from sagewizard.engine.steps.deploy import ensure_model
 from sagewizard.engine.steps.result import StepResult
 from sagewizard.engine.waiting import wait_until
@@ -22,6 +23,8 @@ KIND = "transform-job"
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 ENDED = ("Completed", "Failed", "Stopped")
 FILE = "predictions-transform.csv"
+# The output as the job wrote it, one answer a line.
+OUTPUT = "transform-output.jsonl"
 
 
 def run(context: RunContext) -> StepResult:
@@ -120,6 +123,7 @@ def _result(context: RunContext, name: str, answer: dict[str, Any]) -> StepResul
     reply = context.api("s3", "GetObject", Bucket=bucket, Key=key)
     body: bytes = reply["Body"].read()
     answers = read_json_lines(body, len(part), source=f"The transform job {name}")
+    write_atomically(context.results / OUTPUT, body)
     save(context.results / FILE, answers, [float(value) for value in part.targets])
     correct = sum(one.value == float(target) for one, target in zip(answers, part.targets, strict=True))
     context.emit(

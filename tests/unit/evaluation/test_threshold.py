@@ -5,11 +5,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sagewizard.errors import DataError, UsageError
-from sagewizard.evaluation import ThresholdChoice, ThresholdSweep
+from sagewizard.evaluation import ThresholdChoice, ThresholdSweep, binary_metrics
 
 # Few distinct values, so that ties are common; some far out, so that scores need not be probabilities.
 scores = st.one_of(
@@ -175,3 +175,13 @@ def test_a_choice_is_read_back_as_it_was_written():
     assert ThresholdChoice.from_dict(json.loads(json.dumps(choice.as_dict()))) == choice
     with pytest.raises(DataError, match="not a choice of threshold"):
         ThresholdChoice.from_dict({"threshold": 1})
+
+
+# The first example imports scikit-learn.
+@settings(deadline=None)
+@given(rows, scores)
+def test_measures_at_a_threshold_are_those_of_all_rows_measured_again(pairs, threshold):
+    labels, values = zip(*pairs, strict=True)
+    again = binary_metrics(labels, values, threshold=threshold)
+    found = sweep_of(pairs).measures(threshold)
+    assert found == pytest.approx({name: getattr(again, name) for name in found}, abs=1e-12)
