@@ -17,6 +17,7 @@ from sagewizard.sandbox.gateway.errors import AwsError, Protocol, protocol_of, r
 from sagewizard.sandbox.gateway.logs_front import LogsFront
 from sagewizard.sandbox.gateway.moto_front import MotoFront, unknown_operation
 from sagewizard.sandbox.gateway.s3.front import S3Front
+from sagewizard.sandbox.gateway.s3.wire import check_payload
 from sagewizard.sandbox.gateway.signature import Verifier, check_host
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class _Buckets:
         self._moto = moto
 
     def handle(self, request: Request, bucket: BucketInfo) -> Response:
+        check_payload(request.environ["sagewizard.payload"], _whole_body(request.environ))
         return self._moto.bucket(request, bucket)
 
     def forget(self, bucket: str) -> Callable[[], None]:

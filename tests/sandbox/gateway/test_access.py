@@ -172,6 +172,41 @@ def test_a_body_other_than_the_signed_one_is_refused(sandbox: Any) -> None:
     assert (status, json.loads(answer)["__type"]) == (403, "InvalidSignatureException")
 
 
+@pytest.mark.parametrize("path", [f"/{BUCKET}?delete=", f"/{BUCKET}?policy=", f"/{BUCKET}/k?tagging="])
+def test_a_small_s3_body_other_than_the_signed_one_is_refused(sandbox: Any, s3: Any, path: str) -> None:
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"1")
+    keys = Credentials(sandbox.services.credentials.access_key, sandbox.services.credentials.secret_key)
+    method = "POST" if "delete" in path else "PUT"
+    request = AWSRequest(method, f"http://127.0.0.1{path}", headers={"Host": "127.0.0.1"}, data=b"<signed/>")
+    S3SigV4Auth(keys, "s3", "us-east-1").add_auth(request)
+    forged = b"<Delete><Object><Key>k</Key></Object></Delete>"
+    status, answer = ask(sandbox, method, path, dict(request.headers.items()), forged)
+    assert (status, s3_code(answer)) == (400, "XAmzContentSHA256Mismatch")
+    assert s3.head_object(Bucket=BUCKET, Key="k")["ContentLength"] == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<Delete>",
+        b"not xml",
+        b"\xff\xfe",
+        b"<Delete></Delete>",
+        b"<Other><Object><Key>k</Key></Object></Other>",
+        b'<!DOCTYPE d [<!ENTITY a "k"><!ENTITY b "&a;&a;">]><Delete><Object><Key>&b;</Key></Object></Delete>',
+        b'<?xml version="1.0" encoding="nonsense"?><Delete/>',
+    ],
+)
+def test_hostile_xml_is_refused(sandbox: Any, body: bytes) -> None:
+    keys = Credentials(sandbox.services.credentials.access_key, sandbox.services.credentials.secret_key)
+    path = f"/{BUCKET}?delete="
+    request = AWSRequest("POST", f"http://127.0.0.1{path}", headers={"Host": "127.0.0.1"}, data=body)
+    S3SigV4Auth(keys, "s3", "us-east-1").add_auth(request)
+    status, answer = ask(sandbox, "POST", path, dict(request.headers.items()), body)
+    assert (status, s3_code(answer)) == (400, "MalformedXML")
+
+
 def test_presigned_urls_expire(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = Credentials(sandbox.services.credentials.access_key, sandbox.services.credentials.secret_key)
     long_ago = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 from xml.etree import ElementTree as Xml
@@ -114,6 +115,7 @@ def read_xml(request: Request) -> Xml.Element:
         "The XML you provided was not well-formed or did not validate against our published schema",
     )
     body = request.stream.read(_LARGEST_XML + 1)
+    check_payload(request.environ["sagewizard.payload"], body)
     if len(body) > _LARGEST_XML or b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         raise malformed
     try:
@@ -123,6 +125,15 @@ def read_xml(request: Request) -> Xml.Element:
     for node in root.iter():
         node.tag = node.tag.rpartition("}")[2]
     return root
+
+
+def check_payload(signed: str | None, body: bytes) -> None:
+    """Compare a body with the SHA-256 in its signature; raises AwsError."""
+    if signed is not None and len(signed) == 64 and sha256(body).hexdigest() != signed.lower():
+        raise AwsError(
+            "XAmzContentSHA256Mismatch",
+            "The provided 'x-amz-content-sha256' header does not match what was computed.",
+        )
 
 
 def quoted(text: str, encoding: str) -> str:
