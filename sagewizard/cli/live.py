@@ -6,6 +6,7 @@ the job's status, its newest metrics, the last log lines, the steps to come, and
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections import deque
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sagewizard import events as ev
 from sagewizard.cli.terminal import Console, amount, wrap
+from sagewizard.i18n import _
 from sagewizard.render.cells import clean, cut
 from sagewizard.render.units import duration, hourly, money
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 # Ten drawings a second are enough for the eye, and leave a slow terminal time to breathe.
 SECONDS_BETWEEN = 0.1
 LOG_LINES = 4
+LONGEST_REPLY = 400
 
 
 class LiveView:
@@ -82,23 +85,31 @@ class LiveView:
         self.console.stream.flush()
 
     def say(self, text: str, style: Style | None = None) -> None:
-        """Write a line that stays."""
+        """Write a line that stays; on a terminal it breaks between words."""
         if self._quiet:
             return
         self._erase()
-        self.console.line(text, style)
+        lines = [text]
+        if self.console.terminal and "\x1b" not in text:
+            columns, _rows = self.console.size()
+            indent = " " * (len(text) - len(text.lstrip()) + 2)
+            lines = textwrap.wrap(text, columns - 1, subsequent_indent=indent, break_on_hyphens=False) or [""]
+        for line in lines:
+            self.console.line(line, style)
 
     # What stays
 
     def _run_started(self, event: ev.RunStarted) -> None:
         self._start = event
         self._steps = event.steps
-        word = "goes on" if event.resumed else "starts"
-        self.say(f"{event.title}", "bold")
-        self.say(
-            f"Run {event.run_id} {word} on {event.target}, {event.region}."
-            + (" Nothing here is billed." if event.simulated else ""),
+        words = (
+            _("Run {run} goes on on {target}, {region}.")
+            if event.resumed
+            else _("Run {run} starts on {target}, {region}.")
         )
+        line = words.format(run=event.run_id, target=event.target, region=event.region)
+        self.say(event.title, "bold")
+        self.say(f"{line} {_('Nothing here is billed.')}" if event.simulated else line)
 
     def _step_started(self, event: ev.StepStarted) -> None:
         self._current, self._began = event, time.monotonic()
@@ -107,9 +118,8 @@ class LiveView:
         self._metrics.clear()
         self._log.clear()
         if not self._inplace:
-            self.say(
-                f"{self.console.glyph('running')} {event.number}/{event.total} {event.text.title}: running"
-            )
+            place = f"{self.console.glyph('running')} {event.number}/{event.total}"
+            self.say(f"{place} {event.text.title}: {_('running')}")
             for line in wrap(event.text.what, 100, "    "):
                 self.say(line)
 
@@ -117,45 +127,49 @@ class LiveView:
         number = self._current.number if self._current else 0
         total = self._current.total if self._current else 0
         title = self._titles.get(event.step, event.step)
-        mark = self.console.ink.paint(self.console.glyph("done"), "good")
-        self.say(
-            f"{mark} {number}/{total} {title}: done in {duration(event.seconds)}. {clean(event.summary)}"
-        )
+        took = _("done in {time}").format(time=duration(event.seconds))
+        place = f"{self.console.glyph('done')} {number}/{total}"
+        self.say(f"{place} {title}: {took}. {clean(event.summary)}", "good")
         self._current = None
 
     def _step_skipped(self, event: ev.StepSkipped) -> None:
         place = f"{self.console.glyph('skipped')} {event.number}/{event.total}"
-        self.say(f"{place} {event.step}: skipped, {event.reason}")
+        self.say(f"{place} {event.step}: {_('skipped, {reason}').format(reason=event.reason)}")
 
     def _dataset_loaded(self, event: ev.DatasetLoaded) -> None:
         rows = ", ".join(f"{count:,} {split}" for split, count in event.rows.items())
-        self.say(f"    {event.dataset} from {event.source}: {rows} rows of {event.features} columns")
+        words = _("{dataset} from {source}: {rows} rows of {columns} columns")
+        text = words.format(dataset=event.dataset, source=event.source, rows=rows, columns=event.features)
+        self.say(f"    {text}")
 
     def _preview_made(self, event: ev.PreviewMade) -> None:
         from sagewizard.cli.pictures import preview_lines
 
+        if self._quiet:
+            return
+        self._erase()
         columns, _rows = self.console.size()
         for line in preview_lines(event, replace(self.console.ink, width=columns - 4)):
-            self.say(f"    {line}")
+            self.console.line(f"    {line}")
 
     def _resource_created(self, event: ev.ResourceCreated) -> None:
-        price = f" at {hourly(event.hourly_usd)}" if event.hourly_usd else ""
-        word = "found again" if event.adopted else "created"
-        self.say(f"    {event.resource} {event.name} {word}{price}")
+        words = _("{kind} {name} found again") if event.adopted else _("{kind} {name} created")
+        text = words.format(kind=event.resource, name=event.name)
+        self.say(f"    {text}, {hourly(event.hourly_usd)}" if event.hourly_usd else f"    {text}")
 
     def _resource_deleted(self, event: ev.ResourceDeleted) -> None:
-        self.say(f"    {event.resource} {event.name} is gone")
+        self.say(f"    {_('{kind} {name} is gone').format(kind=event.resource, name=event.name)}")
 
     def _deletion_failed(self, event: ev.ResourceDeletionFailed) -> None:
         price = f", {hourly(event.hourly_usd)}" if event.hourly_usd else ""
-        self.say(
-            f"    {self.console.glyph('warning')} {event.resource} {event.name} is still there{price}:"
-            f" {clean(event.message)}",
-            "warn",
+        text = _("{kind} {name} is still there{price}: {reason}").format(
+            kind=event.resource, name=event.name, price=price, reason=clean(event.message)
         )
+        self.say(f"    {self.console.glyph('warning')} {text}", "warn")
 
     def _status_changed(self, event: ev.JobStatusChanged) -> None:
-        detail = f" {self.console.glyph('dot')} {event.secondary_status}" if event.secondary_status else ""
+        dot = self.console.glyph("dot")
+        detail = f" {dot} {event.secondary_status}" if event.secondary_status else ""
         text = f"{event.resource}: {event.status}{detail}"
         if event.message:
             text += f"  {clean(event.message)}"
@@ -165,15 +179,22 @@ class LiveView:
 
     def _prediction_made(self, event: ev.PredictionMade) -> None:
         columns, _rows = self.console.size()
-        room, unicode = columns - 16, self.console.ink.unicode
-        if event.row == 0:
-            outcome = f"values of your own: predicted {event.predicted}"
-        else:
-            word = "right" if event.correct else "wrong"
-            outcome = f"test row {event.row}: expected {event.expected}, predicted {event.predicted}: {word}"
-        self.say(f"    sent      {cut(clean(event.request.strip()), room, unicode=unicode)}")
-        self.say(f"    received  {cut(clean(event.response.strip()), room, unicode=unicode)}")
-        self.say(f"    {outcome}, in {event.seconds * 1000:.0f} ms")
+        unicode = self.console.ink.unicode
+        # A row of 784 pixels is cut, the answer is what one wants to read.
+        request = cut(clean(event.request.strip()), columns - 16, unicode=unicode)
+        response = cut(clean(event.response.strip()), LONGEST_REPLY, unicode=unicode)
+        self.say(f"    {_('sent')}      {request}")
+        self.say(f"    {_('received')}  {response}")
+        words = (
+            _("test row {row}: expected {expected}, predicted {predicted}: right, in {time} ms")
+            if event.correct
+            else _("test row {row}: expected {expected}, predicted {predicted}: wrong, in {time} ms")
+        )
+        text = words.format(
+            row=event.row, expected=event.expected, predicted=event.predicted,
+            time=f"{event.seconds * 1000:.0f}",
+        )  # fmt: skip
+        self.say(f"    {text}")
 
     def _warned(self, event: ev.Warned) -> None:
         self.say(f"    {self.console.glyph('warning')} {clean(event.message)}", "warn")
@@ -232,7 +253,10 @@ class LiveView:
             passed = duration(time.monotonic() - self._began)
             place = f"{step.number}/{step.total}"
             block.append(
-                (f"{self.console.glyph('running')} {place} {step.text.title}: running, {passed}", "bold")
+                (
+                    f"{self.console.glyph('running')} {place} {step.text.title}: {_('running')}, {passed}",
+                    "bold",
+                )
             )
             if rows >= 18:
                 block += [(line, "dim") for line in wrap(step.text.what, columns - 1, "  ")[:5]]
@@ -250,15 +274,15 @@ class LiveView:
     def _metric_line(self) -> str:
         shown = []
         for name, title in (
-            ("validation:binary_classification_accuracy", "validation accuracy"),
-            ("validation:multiclass_accuracy", "validation accuracy"),
-            ("validation:objective_loss", "validation loss"),
-            ("train:objective_loss", "training loss"),
+            ("validation:binary_classification_accuracy", _("validation accuracy")),
+            ("validation:multiclass_accuracy", _("validation accuracy")),
+            ("validation:objective_loss", _("validation loss")),
+            ("train:objective_loss", _("training loss")),
         ):
             if name in self._metrics:
                 shown.append(f"{title} {self._metrics[name]:.4f}")
         if self._epoch is not None:
-            shown.insert(0, f"epoch {self._epoch + 1}")
+            shown.insert(0, _("epoch {number}").format(number=self._epoch + 1))
         return f" {self.console.glyph('dot')} ".join(shown)
 
     def _ahead(self) -> str:
@@ -266,7 +290,7 @@ class LiveView:
             return ""
         coming = self._steps[self._current.number :]
         dot = self.console.glyph("waiting")
-        return f"{dot} waiting: {', '.join(coming)}" if coming else ""
+        return f"{dot} {_('waiting')}: {', '.join(coming)}" if coming else ""
 
     def _bill(self) -> str:
         if self._start is None:
@@ -275,8 +299,8 @@ class LiveView:
         text = f"[{word}] {self._start.region}"
         if self._cost is not None:
             dot = self.console.glyph("dot")
-            so_far = "would cost" if self._cost.simulated else "costs"
-            text += f" {dot} {so_far} {money(self._cost.usd)} so far"
+            words = _("would cost {usd} so far") if self._cost.simulated else _("costs {usd} so far")
+            text += f" {dot} {words.format(usd=money(self._cost.usd))}"
             if self._cost.hourly_usd:
-                text += f" {dot} {hourly(self._cost.hourly_usd)} now"
+                text += f" {dot} {_('{price} now').format(price=hourly(self._cost.hourly_usd))}"
         return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sagewizard.cli.terminal import Console, console
+from sagewizard.i18n import _
 from sagewizard.render.cells import clean
 
 if TYPE_CHECKING:
@@ -36,12 +37,16 @@ def show_alive(alive: Sequence[AliveResource], run_id: str, simulated: bool, out
 
     if not alive:
         return
-    out.line("Still there:", "warn")
+    out.line(_("Still there:"), "warn")
     for resource in alive:
         price = f", {hourly(resource.hourly_usd)}" if resource.hourly_usd else ""
         out.line(f"  {resource.kind} {resource.name}{price}")
-    out.line(f"  Delete it with `sagewizard teardown {run_id}`.")
+    out.line("  " + _("Delete it with `{command}`.").format(command=f"sagewizard teardown {run_id}"))
     total = sum(resource.hourly_usd or 0.0 for resource in alive)
     if total:
-        word = "On AWS this would cost" if simulated else "This costs"
-        out.line(f"{word} {hourly(total)} until it is deleted.", "warn")
+        words = (
+            _("On AWS this would cost {price} until it is deleted.")
+            if simulated
+            else _("This costs {price} until it is deleted.")
+        )
+        out.line(words.format(price=hourly(total)), "warn")

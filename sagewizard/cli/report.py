@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sagewizard.cli.terminal import wrap
 from sagewizard.evaluation import ConfusionMatrix
+from sagewizard.i18n import _
 from sagewizard.render import confusion_matrix, metric_list
 from sagewizard.render.units import count, duration, hourly
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def usd(amount: float | None) -> str:
     """Write a small bill so that it can be told from nothing: `$0.0123`, `<$0.0001`, `$1.20`."""
     if amount is None:
-        return "no price known"
+        return _("no price known")
     if amount == 0 or amount >= 1:
         return f"${amount:,.2f}"
     return f"${amount:.4f}" if amount >= 0.0001 else "<$0.0001"
@@ -44,13 +45,14 @@ def final_report(
     lines: list[str] = []
     if outcome.evaluation is not None:
         lines += evaluation_lines(outcome.evaluation, ink)
-    lines += ["", f"Run {end.run_id}: {duration(end.seconds)}" + ("" if end.complete else ", not to its end")]
+    words = _("Run {run}: {time}") if end.complete else _("Run {run}: {time}, not to its end")
+    lines += ["", words.format(run=end.run_id, time=duration(end.seconds))]
     if outcome.cost is not None and outcome.cost.items:
         lines += cost_lines(outcome.cost, ink)
     for line in estimate_lines(recipe, target):
         lines += wrap(line, min(ink.width, 100))
     again = command_line(named, recipe.settings, target.name, until=until, keep=keep)
-    lines += ["", "The same again:", f"  {again}"]
+    lines += ["", _("The same again:"), f"  {again}"]
     return lines
 
 
@@ -61,9 +63,8 @@ def evaluation_lines(event: EvaluationMade, ink: Ink) -> list[str]:
         positive = event.labels[1] if len(event.labels) == 2 else None
         matrix = ConfusionMatrix(event.labels, event.confusion, positive)
         rows = count(matrix.total)
-        title = (
-            f"Confusion matrix of the {event.split} split, {rows} rows, by the {event.source}'s predictions"
-        )
+        words = _("Confusion matrix of the {split} split, {rows} rows, by the predictions of the {source}")
+        title = words.format(split=event.split, rows=rows, source=event.source)
         lines += confusion_matrix(matrix, ink=ink, title=title).splitlines()
         lines.append("")
     lines += metric_list(event.metrics, ink=ink).splitlines()
@@ -74,7 +75,11 @@ def cost_lines(cost: CostChanged, ink: Ink) -> list[str]:
     """Return the bill line by line."""
     from sagewizard.render import table
 
-    word = "On AWS, these seconds would have cost" if cost.simulated else "It cost"
+    words = (
+        _("On AWS, these seconds would have cost {usd} (prices: {source}):")
+        if cost.simulated
+        else _("It cost {usd} (prices: {source}):")
+    )
     rows = [
         [
             item.kind,
@@ -86,7 +91,8 @@ def cost_lines(cost: CostChanged, ink: Ink) -> list[str]:
         for item in cost.items
     ]
     sources = ", ".join(dict.fromkeys(item.price_source for item in cost.items if item.price_source))
-    lines = [f"{word} {usd(cost.usd)} (prices: {sources or 'unknown'}):"]
+    text = words.format(usd=usd(cost.usd), source=sources or _("unknown"))
+    lines = wrap(text, min(ink.width, 100))
     return lines + [f"  {line}" for line in table(rows, ink=ink.narrower(2)).splitlines()]
 
 
@@ -101,16 +107,19 @@ def estimate_lines(recipe: Recipe, target: Target) -> list[str]:
         return []
     missing = [item.instance_type for item in found.items if item.usd is None]
     parts = ", ".join(
-        f"{item.what} {item.minutes:g} min of {item.instance_type}"
+        _("{what} {minutes} min of {instance}").format(
+            what=_(item.what), minutes=f"{item.minutes:g}", instance=item.instance_type
+        )
         for item in found.items
         if item.usd is not None
     )
-    line = (
-        f"AWS is slower to start machines: there the recipe takes about {found.minutes:.0f} minutes"
-        f" and costs about {usd(found.usd)} ({parts})."
+    words = _(
+        "AWS is slower to start machines: there the recipe takes about {minutes} minutes and costs about"
+        " {usd} ({parts})."
     )
+    line = words.format(minutes=f"{found.minutes:.0f}", usd=usd(found.usd), parts=parts)
     if missing:
-        line += f" No price is known for {', '.join(dict.fromkeys(missing))}."
+        line += " " + _("No price is known for {names}.").format(names=", ".join(dict.fromkeys(missing)))
     return [line]
 
 

@@ -13,7 +13,6 @@ from sagewizard.cli.report import usd
 from sagewizard.cli.terminal import Console, console, wide
 from sagewizard.engine import inventory
 from sagewizard.engine import state as states
-from sagewizard.engine.costs import CostMeter
 from sagewizard.engine.ledger import Entry, Ledger
 from sagewizard.errors import BillableRemainsError, CancelledError, SageWizardError, UsageError
 from sagewizard.exit_codes import ExitCode

@@ -14,6 +14,7 @@ from sagewizard.cli.problems import show_alive, show_problem
 from sagewizard.cli.terminal import Console, console
 from sagewizard.errors import UsageError
 from sagewizard.exit_codes import ExitCode
+from sagewizard.i18n import _
 
 if TYPE_CHECKING:
     import argparse
@@ -214,19 +215,20 @@ def _report(
 ) -> int:
     end = outcome.end
     run_id = end.run_id if end else ""
+    go_on = _("Go on with `{command}`.").format(command=f"sagewizard runs resume {run_id}")
     simulated = target.simulated
     if isinstance(end, ev.RunFailed):
         place = f"{end.where}: " if end.where else ""
         show_problem(f"{place}{end.message}", end.remedy, err)
         show_alive(end.alive, run_id, simulated, err)
         if end.resumable:
-            err.line(f"Go on with `sagewizard runs resume {run_id}`.")
+            err.line(go_on)
         return end.exit_code
     if isinstance(end, ev.RunCancelled):
-        err.line("Stopped." if end.resumable else "Stopped; nothing was created.")
+        err.line(_("Stopped.") if end.resumable else _("Stopped; nothing was created."))
         show_alive(end.alive, run_id, simulated, err)
         if end.resumable:
-            err.line(f"Go on with `sagewizard runs resume {run_id}`.")
+            err.line(go_on)
         return end.exit_code
     if not isinstance(end, ev.RunFinished):
         return int(ExitCode.JOB_FAILED)
@@ -234,11 +236,13 @@ def _report(
         from sagewizard.cli.report import final_report
 
         out = console(sys.stdout)
+        if out.terminal and err.terminal and outcome.evaluation is not None:
+            out.line()
         for line in final_report(
             outcome, recipe, target, named, end, out.ink, until=options.until, keep=options.keep
         ):
             out.line(line)
     show_alive(end.alive, run_id, simulated, err)
     if not end.complete and not options.quiet:
-        err.line(f"Go on with `sagewizard runs resume {run_id}`.")
+        err.line(go_on)
     return end.exit_code
