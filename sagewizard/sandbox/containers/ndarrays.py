@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -32,14 +32,8 @@ class NDArrayFormatError(ValueError):
 
 
 def dumps(arrays: Mapping[str, NDArray[np.float32]]) -> bytes:
-    """Write named float32 arrays; with an empty name for each, MXNet loads a plain list."""
-    out = bytearray(struct.pack("<QQQ", LIST_MAGIC, 0, len(arrays)))
-    for array in arrays.values():
-        values = np.ascontiguousarray(array, "<f4")
-        out += struct.pack("<IiI", ARRAY_MAGIC, _DENSE, values.ndim)
-        out += struct.pack(f"<{values.ndim}q", *values.shape)
-        out += struct.pack("<iii", _CPU, 0, _FLOAT32)
-        out += values.tobytes()
+    """Write named float32 arrays."""
+    out = _arrays(arrays.values())
     out += struct.pack("<Q", len(arrays))
     for name in arrays:
         encoded = name.encode()
@@ -47,8 +41,39 @@ def dumps(arrays: Mapping[str, NDArray[np.float32]]) -> bytes:
     return bytes(out)
 
 
+def dumps_list(arrays: Collection[NDArray[np.float32]]) -> bytes:
+    """Write float32 arrays without names, which MXNet loads as a plain list."""
+    return bytes(_arrays(arrays) + struct.pack("<Q", 0))
+
+
+def _arrays(arrays: Collection[NDArray[np.float32]]) -> bytearray:
+    out = bytearray(struct.pack("<QQQ", LIST_MAGIC, 0, len(arrays)))
+    for array in arrays:
+        values = np.ascontiguousarray(array, "<f4")
+        out += struct.pack("<IiI", ARRAY_MAGIC, _DENSE, values.ndim)
+        out += struct.pack(f"<{values.ndim}q", *values.shape)
+        out += struct.pack("<iii", _CPU, 0, _FLOAT32)
+        out += values.tobytes()
+    return out
+
+
 def loads(data: bytes) -> dict[str, NDArray[np.float32]]:
     """Read named float32 arrays; NDArrayFormatError for anything else, before memory is taken for it."""
+    arrays, names = _read(data)
+    if len(names) != len(arrays):
+        raise NDArrayFormatError(f"{len(names)} names for {len(arrays)} arrays")
+    found = dict(zip(names, arrays, strict=True))
+    if len(found) != len(arrays):
+        raise NDArrayFormatError("two arrays have the same name")
+    return found
+
+
+def loads_list(data: bytes) -> list[NDArray[np.float32]]:
+    """Read float32 arrays, with names or without; NDArrayFormatError as for `loads`."""
+    return _read(data)[0]
+
+
+def _read(data: bytes) -> tuple[list[NDArray[np.float32]], list[str]]:
     reader = _Reader(data)
     magic, reserved, count = reader.take("<QQQ", "the header")
     if magic != LIST_MAGIC or reserved != 0:
@@ -56,17 +81,13 @@ def loads(data: bytes) -> dict[str, NDArray[np.float32]]:
     if count > _MOST_ARRAYS:
         raise NDArrayFormatError(f"byte 16: {count} arrays are declared, more than {_MOST_ARRAYS}")
     arrays = [reader.array() for _ in range(count)]
-    (names,) = reader.take("<Q", "the number of names")
-    if names != count:
-        raise NDArrayFormatError(f"byte {reader.at - 8}: {names} names for {count} arrays")
-    found: dict[str, NDArray[np.float32]] = {}
-    for array in arrays:
-        found[reader.name()] = array
-    if len(found) != count:
-        raise NDArrayFormatError("two arrays have the same name")
+    (count_of_names,) = reader.take("<Q", "the number of names")
+    if count_of_names not in (0, count):
+        raise NDArrayFormatError(f"byte {reader.at - 8}: {count_of_names} names for {count} arrays")
+    names = [reader.name() for _ in range(count_of_names)]
     if reader.at != len(data):
         raise NDArrayFormatError(f"byte {reader.at}: {len(data) - reader.at} bytes are left over")
-    return found
+    return arrays, names
 
 
 class _Reader:

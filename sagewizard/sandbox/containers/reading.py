@@ -52,20 +52,20 @@ class Table:
         return int(self.features.shape[1])
 
 
-def content_type_of(channel: Channel) -> str:
+def content_type_of(channel: Channel, *, supervised: bool = True) -> str:
     """Return the media type of a channel, RECORDIO when none was given; CustomerError for one not read here.
 
-    The sentence is that of a first-party container whose inputdataconfig.json fails its schema.
+    CSV has its label in the first column unless label_size=0 says that there is none, which only algorithms
+    that learn without labels (`supervised=False`) take. The sentence is that of a first-party container whose inputdataconfig.json
+    fails its schema.
     """
     if channel.content_type is None:
         return RECORDIO
-    media, *parameters = [part.strip() for part in channel.content_type.split(";")]
-    settings = dict(part.split("=", 1) for part in parameters if "=" in part)
-    sound = media.lower() == RECORDIO or (
-        media.lower() == CSV and settings.get("label_size", "1").strip() == "1"
-    )
+    media = channel.content_type.split(";")[0].strip()
+    sizes = ("1",) if supervised else ("0", "1")
+    sound = media.lower() == RECORDIO or (media.lower() == CSV and _label_size(channel) in sizes)
     if not sound:
-        choices = [RECORDIO, "text/csv", "text/csv;label_size=1"]
+        choices = [RECORDIO, "text/csv", *(f"text/csv;label_size={size}" for size in sizes)]
         raise CustomerError(
             "Unable to initialize the algorithm. Failed to validate input data configuration. "
             "(caused by ValidationError)\n\n"
@@ -77,6 +77,13 @@ def content_type_of(channel: Channel) -> str:
     return media.lower()
 
 
+def _label_size(channel: Channel) -> str:
+    """Return how many columns of a CSV channel are labels, as its content type says."""
+    parts = [part.strip() for part in (channel.content_type or "").split(";")[1:]]
+    settings = dict(part.split("=", 1) for part in parts if "=" in part)
+    return settings.get("label_size", "1").strip()
+
+
 def unreadable(channel: Channel, cause: str) -> CustomerError:
     """Return the error of a channel whose bytes are not what its content type says."""
     requested = channel.content_type or RECORDIO
@@ -86,14 +93,17 @@ def unreadable(channel: Channel, cause: str) -> CustomerError:
     )
 
 
-def read_table(container: TrainingContainer, channel: Channel) -> Table:
-    """Read all of a channel; CustomerError says which file and which rows are at fault."""
+def read_table(container: TrainingContainer, channel: Channel, *, supervised: bool = True) -> Table:
+    """Read all of a channel; CustomerError says which file and which rows are at fault.
+
+    Labels that are not there are zeros, which only `supervised=False` allows.
+    """
     files = channel.files()
-    media = content_type_of(channel)
+    media = content_type_of(channel, supervised=supervised)
     if not files:
         raise unreadable(channel, f"there is no data in {container.shown(channel.path)}")
     if media == RECORDIO:
-        features, labels = _read_recordio(container, channel, files)
+        features, labels = _read_recordio(container, channel, files, supervised=supervised)
     else:
         features, labels = _read_csv(container, channel, files)
     values = features if isinstance(features, np.ndarray) else features.data
@@ -126,21 +136,22 @@ def _unbounded(channel: Channel, features: NDArray[np.float32] | csr_matrix) -> 
 
 
 def _read_recordio(
-    container: TrainingContainer, channel: Channel, files: list[Path]
+    container: TrainingContainer, channel: Channel, files: list[Path], *, supervised: bool
 ) -> tuple[NDArray[np.float32] | csr_matrix, NDArray[np.float32]]:
     try:
         records = recordio.read_files(files)
     except DataError as error:
         place = str(error).replace(str(container.base), "/opt/ml")
         raise unreadable(channel, place) from None
-    if records.labels is None:
+    if records.labels is None and supervised:
         raise unreadable(channel, "the records have no label")
     if records.features.dtype != np.float32:
         raise unreadable(
             channel,
             f"only Float32 tensors are supported, but the features are {records.features.dtype} tensors",
         )
-    return records.features, np.asarray(records.labels, np.float32)
+    labels = np.zeros(records.features.shape[0]) if records.labels is None else records.labels
+    return records.features, np.asarray(labels, np.float32)
 
 
 def _count_lines(path: Path) -> int:
@@ -158,20 +169,22 @@ def _read_csv(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     bound = sum(_count_lines(path) for path in files)
     features: NDArray[np.float32] | None = None
-    labels = np.empty(bound, np.float32)
+    label_columns = int(_label_size(channel))
+    labels = np.zeros(bound, np.float32)
     filled = 0
     for path in files:
         shown = container.shown(path)
         for start, chunk in _csv_chunks(path, shown):
-            if chunk.shape[1] < 2:
+            if chunk.shape[1] <= label_columns:
                 raise CustomerError(_csv_error(start, shown))
             if features is None:
                 # Pages of the upper bound that are never written are never taken from the system.
-                features = np.empty((bound, chunk.shape[1] - 1), np.float32)
-            if chunk.shape[1] != features.shape[1] + 1 or filled + len(chunk) > bound:
+                features = np.empty((bound, chunk.shape[1] - label_columns), np.float32)
+            if chunk.shape[1] != features.shape[1] + label_columns or filled + len(chunk) > bound:
                 raise CustomerError(_csv_error(start, shown))
-            labels[filled : filled + len(chunk)] = chunk[:, 0]
-            features[filled : filled + len(chunk)] = chunk[:, 1:]
+            if label_columns:
+                labels[filled : filled + len(chunk)] = chunk[:, 0]
+            features[filled : filled + len(chunk)] = chunk[:, label_columns:]
             filled += len(chunk)
     if features is None:
         raise unreadable(channel, f"there is no row in {container.shown(channel.path)}")

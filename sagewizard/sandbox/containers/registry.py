@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sagewizard import algorithms
+from sagewizard.sandbox.containers.script import images
 
 if TYPE_CHECKING:
     from sagewizard.algorithms import MetricDefinition
@@ -13,24 +14,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A program for an image: `train` and `serve` are entries "package.module:function"."""
+    """A program for an image: `train` and `serve` are entries "package.module:function".
+
+    A container of `script_mode` runs people's own code and gets copies of its data.
+    """
 
     name: str
     version: str
     train: str
     serve: str
     metric_definitions: tuple[MetricDefinition, ...]
+    script_mode: bool = False
 
 
 _PACKAGE = "sagewizard.sandbox.containers"
 # algorithm: (train, serve)
 _ENTRIES = {
     "linear-learner": (f"{_PACKAGE}.linear_learner.train:main", f"{_PACKAGE}.linear_learner.serve:main"),
+    "kmeans": (f"{_PACKAGE}.kmeans.train:main", f"{_PACKAGE}.kmeans.serve:main"),
+    "pca": (f"{_PACKAGE}.pca.train:main", f"{_PACKAGE}.pca.serve:main"),
 }
+_SCRIPT = (f"{_PACKAGE}.script.train:main", f"{_PACKAGE}.script.serve:main")
 
 
 def resolve(image_uri: str) -> Container:
     """Find the program of an image URI; LookupError names the image and the images there are."""
+    framework = images.recognise(image_uri)
+    if framework is not None:
+        problem = images.missing(framework)
+        if problem:
+            raise LookupError(f"The image {image_uri} cannot run here: {problem}")
+        return Container(framework.name, framework.version, *_SCRIPT, (), script_mode=True)
     found = algorithms.find_by_image(image_uri)
     if found is None or found[0].name not in _ENTRIES:
         known = ", ".join(
@@ -38,8 +52,10 @@ def resolve(image_uri: str) -> Container:
             for name in _ENTRIES
             for version in algorithms.get(name).image.tags
         )
+        frameworks = ", ".join(images.REPOSITORIES)
         raise LookupError(
-            f"The sandbox has no container for the image {image_uri}. It has the built-in images {known}."
+            f"The sandbox has no container for the image {image_uri}. It has the built-in images {known}"
+            f" and, for scripts, {frameworks}."
         )
     algorithm, version = found
     train, serve = _ENTRIES[algorithm.name]

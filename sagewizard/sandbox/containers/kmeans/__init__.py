@@ -1,0 +1,1 @@
+"""The K-Means image: training and serving."""

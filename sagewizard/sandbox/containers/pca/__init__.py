@@ -1,0 +1,1 @@
+"""The PCA image: training and serving."""

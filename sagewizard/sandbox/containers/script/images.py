@@ -1,0 +1,87 @@
+"""Which image URIs are framework images, and what stands in for them here; imports nothing heavy."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from sagewizard.algorithms import parse_image_uri
+from sagewizard.algorithms.framework_accounts import DEEP_LEARNING_ACCOUNTS, FRAMEWORK_ACCOUNTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# repository: (framework, package, accounts, form of the tag: first the version)
+REPOSITORIES: Mapping[str, tuple[str, str, Mapping[str, str], str]] = {
+    "sagemaker-scikit-learn": (
+        "sklearn",
+        "scikit-learn",
+        FRAMEWORK_ACCOUNTS,
+        r"(0\.20\.0|\d+\.\d+-\d+)(?:-cpu-py3)?",
+    ),
+    "pytorch-training": (
+        "pytorch",
+        "torch",
+        DEEP_LEARNING_ACCOUNTS,
+        r"(\d+\.\d+(?:\.\d+)?)(?:-(?:cpu|gpu)-.+)?",
+    ),
+    "pytorch-inference": (
+        "pytorch",
+        "torch",
+        DEEP_LEARNING_ACCOUNTS,
+        r"(\d+\.\d+(?:\.\d+)?)(?:-(?:cpu|gpu)-.+)?",
+    ),
+}
+TITLES = {"sklearn": "scikit-learn", "pytorch": "PyTorch"}
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """A framework image: `name` is sklearn or pytorch, `version` that of its tag."""
+
+    name: str
+    version: str
+    package: str
+
+    @property
+    def installed(self) -> str | None:
+        """The version of the package on this machine, None when it is not there."""
+        try:
+            return version(self.package)
+        except PackageNotFoundError:
+            return None
+
+
+def recognise(uri: str) -> Framework | None:
+    """Return the framework of an image URI; None when it is no framework image of SageMaker's own."""
+    try:
+        image = parse_image_uri(uri)
+    except ValueError:
+        return None
+    if image.repository not in REPOSITORIES:
+        return None
+    name, package, accounts, form = REPOSITORIES[image.repository]
+    match = re.fullmatch(form, image.tag)
+    if match is None or accounts.get(image.region) != image.account:
+        return None
+    return Framework(name, match[1], package)
+
+
+def missing(framework: Framework) -> str | None:
+    """Say what is not installed for a framework and how to get it; None when it can run."""
+    if framework.installed is not None:
+        return None
+    return (
+        f"it needs {TITLES[framework.name]}, which is not installed beside SageWizard. "
+        f"Run 'pip install {framework.package}' in SageWizard's environment and try again."
+    )
+
+
+def note(framework: Framework) -> str:
+    """Say for the log which version runs in the place of the image's."""
+    return (
+        f"Sandbox: the image asks for {TITLES[framework.name]} {framework.version}; the script runs with the "
+        f"installed {framework.package} {framework.installed}."
+    )
