@@ -58,7 +58,12 @@ __all__ = [
     "validate",
 ]
 
-_MODULES = {"linear-learner": "linear_learner"}
+_MODULES = {
+    "linear-learner": "linear_learner",
+    "kmeans": "kmeans",
+    "pca": "pca",
+    "sklearn": "sklearn",
+}
 
 
 def names() -> tuple[str, ...]:

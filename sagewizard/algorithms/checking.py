@@ -24,6 +24,8 @@ def validate(algorithm: Algorithm, hyperparameters: Mapping[str, str]) -> list[P
     known = [entry.name for entry in algorithm.hyperparameters if not entry.internal]
     for key, value in hyperparameters.items():
         entry = algorithm.hyperparameter(key)
+        if entry is None and algorithm.script_mode:
+            continue
         if entry is None:
             near = get_close_matches(key, known, n=1, cutoff=0.6)
             message = f"{algorithm.name} has no hyperparameter of this name"

@@ -218,7 +218,8 @@ class Algorithm:
     """One built-in algorithm, whole.
 
     `rules` check what no single hyperparameter can know, such as a loss that does not go with the
-    predictor type; they see only values that are right on their own.
+    predictor type; they see only values that are right on their own. With `script_mode` a script of
+    the person's own runs: hyperparameters and channels of any name are its affair.
     """
 
     name: str
@@ -235,6 +236,7 @@ class Algorithm:
     input_modes: tuple[str, ...] = ("File",)
     max_instances: int | None = None
     rules: tuple[Callable[[Mapping[str, str]], Iterable[Problem]], ...] = ()
+    script_mode: bool = False
 
     def hyperparameter(self, name: str) -> Hyperparameter | None:
         """Find a hyperparameter by its exact name."""
