@@ -94,13 +94,13 @@ class CsvTable:
         if missing.any():
             self._refuse(int(missing.argmax()), position, "a label")
         if column.dtype.kind == "f":
-            values = column.to_numpy(np.float64)
+            values: NDArray[np.float64] = column.to_numpy(np.float64)
             if not np.isfinite(values).all():
                 self._refuse(int((~np.isfinite(values)).argmax()), position, "a label")
             whole = bool((values == np.rint(values)).all() and (np.abs(values) < 1 << 53).all())
             return values.astype(np.int64) if whole else values
         if column.dtype.kind in "iu":
-            return column.to_numpy(np.int64)
+            return np.asarray(column.to_numpy(np.int64))
         return np.array([str(cell).strip() for cell in column], dtype=np.str_)
 
     def _refuse(self, row: int, position: int, wanted: str) -> NoReturn:
