@@ -16,6 +16,8 @@ from sagewizard.sandbox.control import (
     training_supervisor,
     transform_jobs,
     transform_supervisor,
+    tuning_jobs,
+    tuning_supervisor,
 )
 from sagewizard.sandbox.control.context import Control, Operation
 from sagewizard.sandbox.control.hosting import IN_PROGRESS, Hosting
@@ -34,6 +36,7 @@ from sagewizard.sandbox.control.protocol import (
 )
 from sagewizard.sandbox.control.resources import ENDPOINT, TRAINING_JOB, Repository
 from sagewizard.sandbox.control.runtime import Runtime
+from sagewizard.sandbox.control.tuning_supervisor import Tuners
 from sagewizard.sandbox.control.validation import validate
 
 if TYPE_CHECKING:
@@ -69,6 +72,12 @@ OPERATIONS: dict[str, Operation] = {
     "DescribeTransformJob": transform_jobs.describe_transform_job,
     "ListTransformJobs": transform_jobs.list_transform_jobs,
     "StopTransformJob": transform_jobs.stop_transform_job,
+    "CreateHyperParameterTuningJob": tuning_jobs.create_tuning_job,
+    "DescribeHyperParameterTuningJob": tuning_jobs.describe_tuning_job,
+    "ListHyperParameterTuningJobs": tuning_jobs.list_tuning_jobs,
+    "StopHyperParameterTuningJob": tuning_jobs.stop_tuning_job,
+    "DeleteHyperParameterTuningJob": tuning_jobs.delete_tuning_job,
+    "ListTrainingJobsForHyperParameterTuningJob": tuning_jobs.list_children,
     "AddTags": tags.add_tags,
     "ListTags": tags.list_tags,
     "DeleteTags": tags.delete_tags,
@@ -97,7 +106,7 @@ class SageMakerApplication:
         repository = Repository(services.database, services.clock, services.account_id)
         slots = concurrent_jobs or max(2, os.cpu_count() or 1)
         hosting = Hosting(services, repository, compute)
-        self._control = Control(services, repository, compute, JobQueue(slots), hosting)
+        self._control = Control(services, repository, compute, JobQueue(slots), hosting, Tuners())
         self._runtime = Runtime(hosting, services.account_id)
 
     def handle(self, request: Request) -> Response:
@@ -142,6 +151,7 @@ class SageMakerApplication:
             f"{'training' if kind == TRAINING_JOB else 'transform'} job {name}"
             for _, kind, name in self._control.jobs.current()
         ]
+        work += [f"tuning job {name}" for name in self._control.tuners.current()]
         marks = ", ".join("?" * len(IN_PROGRESS))
         changing = self._control.repository.select(
             ["kind = ?", f"status IN ({marks})"], [ENDPOINT, *IN_PROGRESS]
@@ -156,11 +166,16 @@ class SageMakerApplication:
     def recover(self) -> None:
         """End the jobs that the last server left behind; bring its endpoints up in the background."""
         self._control.compute.warm()
+        tuning = tuning_supervisor.unfinished(self._control.repository)
         training_supervisor.recover(self._control.repository)
         transform_supervisor.recover(self._control.repository)
+        for job in tuning:
+            self._control.tuners.start(self._control, job)
         self._control.hosting.recover()
 
     def close(self) -> None:
         """End jobs and containers; a job under way becomes Failed, an endpoint keeps its status."""
+        self._control.tuners.close()
         self._control.hosting.close()
         self._control.jobs.close(self._control.compute.close)
+        self._control.tuners.join()

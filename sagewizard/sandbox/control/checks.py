@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.sandbox.control.context import Control, split_s3_uri
-from sagewizard.sandbox.control.protocol import ValidationException
+from sagewizard.sandbox.control.protocol import ResourceNotFound, ServiceError, ValidationException
 from sagewizard.sandbox.control.resources import (
     ENDPOINT,
     ENDPOINT_CONFIG,
     MODEL,
     TRAINING_JOB,
     TRANSFORM_JOB,
+    TUNING_JOB,
     Resource,
 )
 from sagewizard.sandbox.store.objects import NoSuchBucket
@@ -30,8 +31,10 @@ def found(control: Control, region: str, kind: str, name: str) -> Resource:
     return resource
 
 
-def not_found(kind: str, arn: str, name: str) -> ValidationException:
+def not_found(kind: str, arn: str, name: str) -> ServiceError:
     """Return the error of the service for a name that is not there; it differs by kind."""
+    if kind == TUNING_JOB:
+        return ResourceNotFound(f"Amazon SageMaker can't find a tuning job with the name [{name}].")
     texts = {
         TRAINING_JOB: "Requested resource not found.",
         TRANSFORM_JOB: f"Could not find requested job with name: {name}",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import threading
 
 OnStatus = Callable[[str, str], None]
+OnMetric = Callable[[str, float, float], None]
 
 
 class TrainingOutcome(Protocol):
@@ -92,9 +93,16 @@ class Compute(Protocol):
         ...
 
     def train(
-        self, request: Mapping[str, Any], on_status: OnStatus, stop: threading.Event
+        self,
+        request: Mapping[str, Any],
+        on_status: OnStatus,
+        stop: threading.Event,
+        on_metric: OnMetric | None = None,
     ) -> TrainingOutcome:
-        """Run a training job to its end; `stop` asks it to end early."""
+        """Run a training job to its end; `stop` asks it to end early.
+
+        `on_metric(name, value, epoch seconds)` is called for every value found in the log.
+        """
         ...
 
     def transform(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sagewizard.sandbox.control.hosting import Hosting
     from sagewizard.sandbox.control.jobs import JobQueue
     from sagewizard.sandbox.control.resources import Repository
+    from sagewizard.sandbox.control.tuning_supervisor import Tuners
     from sagewizard.sandbox.services import Services
 
 
@@ -23,6 +24,7 @@ class Control:
     compute: Compute
     jobs: JobQueue
     hosting: Hosting
+    tuners: Tuners
 
 
 # (control, region, validated input) -> output members, or None for an operation without output.

@@ -54,9 +54,9 @@ def list_resources(
     ascending = query["SortOrder"] == "Ascending" if "SortOrder" in query else rules.ascending
     size = query.get("MaxResults", 10)
     conditions, arguments = _filters(query, rules)
-    fingerprint = _fingerprint(region, query, rules)
+    fingerprint = fingerprint_of(region, query, rules.kind)
     if query.get("NextToken"):
-        value, name = _read_token(query["NextToken"], fingerprint)
+        value, name = read_token(query["NextToken"], fingerprint)
         conditions.append(f"({column}, name) {'>' if ascending else '<'} (?, ?)")
         arguments += [value, name]
     direction = "ASC" if ascending else "DESC"
@@ -69,7 +69,7 @@ def list_resources(
     output: dict[str, Any] = {rules.member: [rules.summary(resource) for resource in found[:size]]}
     if len(found) > size:
         last = found[size - 1]
-        output["NextToken"] = _token(getattr(last, column), last.name, fingerprint)
+        output["NextToken"] = write_token(getattr(last, column), last.name, fingerprint)
     return output
 
 
@@ -90,18 +90,20 @@ def _filters(query: dict[str, Any], rules: ListRules) -> tuple[list[str], list[A
     return conditions, arguments
 
 
-def _fingerprint(region: str, query: dict[str, Any], rules: ListRules) -> str:
+def fingerprint_of(region: str, query: dict[str, Any], kind: str) -> str:
     """Eight characters that tell one query from another; the page size may change between pages."""
     asked = {key: value for key, value in query.items() if key not in ("NextToken", "MaxResults")}
-    text = orjson.dumps([region, rules.kind, asked], option=orjson.OPT_SORT_KEYS)
+    text = orjson.dumps([region, kind, asked], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()[:8]
 
 
-def _token(value: Any, name: str, fingerprint: str) -> str:
+def write_token(value: Any, name: str, fingerprint: str) -> str:
+    """Write a page token: where the page ended, and of which query."""
     return base64.urlsafe_b64encode(orjson.dumps([fingerprint, value, name])).decode()
 
 
-def _read_token(token: str, fingerprint: str) -> tuple[Any, str]:
+def read_token(token: str, fingerprint: str) -> tuple[Any, str]:
+    """Read a page token; ValidationException for one of another query."""
     try:
         parts = orjson.loads(base64.b64decode(token.encode(), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError):

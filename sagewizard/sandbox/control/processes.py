@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sagewizard.sandbox.compute.training import TrainingOutcome
     from sagewizard.sandbox.compute.transform import TransformOutcome
-    from sagewizard.sandbox.control.compute import OnStatus, ServerSpec
+    from sagewizard.sandbox.control.compute import OnMetric, OnStatus, ServerSpec
     from sagewizard.sandbox.services import Services
 
 
@@ -31,11 +31,20 @@ class ProcessCompute:
         self._launcher.warm()
 
     def train(
-        self, request: Mapping[str, Any], on_status: OnStatus, stop: threading.Event
+        self,
+        request: Mapping[str, Any],
+        on_status: OnStatus,
+        stop: threading.Event,
+        on_metric: OnMetric | None = None,
     ) -> TrainingOutcome:
         """Run a training job to its end."""
         return run_training(
-            request, services=self._services, launcher=self._launcher, on_status=on_status, stop=stop
+            request,
+            services=self._services,
+            launcher=self._launcher,
+            on_status=on_status,
+            stop=stop,
+            on_metric=on_metric,
         )
 
     def transform(

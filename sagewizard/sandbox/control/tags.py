@@ -13,12 +13,13 @@ from sagewizard.sandbox.control.resources import (
     MODEL,
     TRAINING_JOB,
     TRANSFORM_JOB,
+    TUNING_JOB,
 )
 
 if TYPE_CHECKING:
     from sagewizard.sandbox.control.context import Control
 
-_KINDS = (TRAINING_JOB, TRANSFORM_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT)
+_KINDS = (TRAINING_JOB, TRANSFORM_JOB, TUNING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT)
 _PAGE = 50
 
 

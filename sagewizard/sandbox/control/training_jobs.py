@@ -48,24 +48,45 @@ def create_training_job(control: Control, region: str, request: dict[str, Any]) 
 
     Any well-formed role ARN is accepted: people's own notebooks carry the role of their own account.
     """
-    name = request["TrainingJobName"]
     tags = checks.tags(request.pop("Tags", None))
-    _check_resources(request)
-    _check_algorithm(request)
-    _check_stopping(request)
-    _check_inputs(control, region, request)
-    _fill_defaults(request)
-    body = {"request": request}
-    training_supervisor.begin(body, control.repository.now())
+    prepare(control, region, request)
     try:
-        job = control.repository.create(region, TRAINING_JOB, name, "InProgress", body, tags)
+        job = launch(control, region, request, tags)
     except AlreadyExists as taken:
         raise ResourceInUse(
             "Training job names must be unique within an AWS account and region, and a training job with this"
             f" name already exists ({taken.resource.arn})"
         ) from None
-    training_supervisor.submit(control, job)
     return {"TrainingJobArn": job.arn}
+
+
+def prepare(control: Control, region: str, request: dict[str, Any]) -> None:
+    """Check a CreateTrainingJob request and write into it what the service would have assumed."""
+    _check_resources(request)
+    _check_algorithm(request)
+    _check_stopping(request)
+    _check_inputs(control, region, request)
+    _fill_defaults(request)
+
+
+def launch(
+    control: Control,
+    region: str,
+    request: dict[str, Any],
+    tags: list[dict[str, str]],
+    notes: dict[str, Any] | None = None,
+    watch: training_supervisor.Watch | None = None,
+) -> Resource:
+    """Store a job of a prepared request as InProgress and hand it to a supervisor; raises AlreadyExists.
+
+    `notes` go into the stored job beside the request; `watch` follows it.
+    """
+    body = {"request": request, **(notes or {})}
+    training_supervisor.begin(body, control.repository.now())
+    name = request["TrainingJobName"]
+    job = control.repository.create(region, TRAINING_JOB, name, "InProgress", body, tags)
+    training_supervisor.submit(control, job, watch)
+    return job
 
 
 def _check_resources(request: dict[str, Any]) -> None:
@@ -169,6 +190,8 @@ def describe_training_job(control: Control, region: str, request: dict[str, Any]
         "LastModifiedTime": job.modified,
         "SecondaryStatusTransitions": body["SecondaryStatusTransitions"],
     }
+    if "tuning" in body:
+        output["TuningJobArn"] = body["tuning"]["arn"]
     output |= {member: body["request"][member] for member in _ECHOED if member in body["request"]}
     output |= {
         member: body[member]

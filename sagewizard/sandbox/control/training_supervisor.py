@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sagewizard.sandbox.control import checks
 from sagewizard.sandbox.control.context import STOPPED_WITH_SERVER, Control, failure_reason
@@ -26,6 +26,22 @@ _LAST_MESSAGE = {
 }
 _BEFORE_INSTANCES = ("Starting", "Pending")
 _MAX_FINAL_METRICS = 40  # of the API's FinalMetricDataList
+
+
+class Watch(Protocol):
+    """Somebody who follows one job: the tuning job that started it. Called from the job's own threads."""
+
+    def metric(self, name: str, value: float, when: float) -> None:
+        """Hear of a value found in the job's log, at epoch seconds `when`."""
+        ...
+
+    def finishing(self, job: Resource) -> None:
+        """Add to the body of a job that has ended, in the transaction that writes its end."""
+        ...
+
+    def ended(self) -> None:
+        """Hear that the end of the job has been written."""
+        ...
 
 
 def begin(body: dict[str, Any], now: float) -> None:
@@ -59,14 +75,14 @@ def artifact_uri(job: Resource) -> str:
     return folder + ("model/" if output.get("CompressionType") == "NONE" else "model.tar.gz")
 
 
-def submit(control: Control, resource: Resource) -> None:
+def submit(control: Control, resource: Resource, watch: Watch | None = None) -> None:
     """Run the job as soon as there is a free slot."""
 
     def waits(job: Job) -> None:
         _advance_job(control.repository, resource, "Pending", "Training job waiting for capacity")
 
     def work(job: Job) -> None:
-        _Supervisor(control, resource, job).run()
+        _Supervisor(control, resource, job, watch).run()
 
     control.jobs.submit((resource.region, TRAINING_JOB, resource.name), waits, work)
 
@@ -94,10 +110,11 @@ def _advance_job(repository: Repository, resource: Resource, status: str, messag
 class _Supervisor:
     """Runs one job and writes down what becomes of it."""
 
-    def __init__(self, control: Control, resource: Resource, job: Job) -> None:
+    def __init__(self, control: Control, resource: Resource, job: Job, watch: Watch | None) -> None:
         self._control = control
         self._resource = resource
         self._job = job
+        self._watch_by = watch
         self._watching = False
 
     def run(self) -> None:
@@ -106,7 +123,11 @@ class _Supervisor:
         if not self._job.stop.is_set():
             request = deepcopy(self._resource.body["request"]) | {"TrainingJobArn": self._resource.arn}
             try:
-                outcome = self._control.compute.train(request, self._on_status, self._job.stop)
+                train, follow = self._control.compute.train, self._watch_by
+                if follow is None:
+                    outcome = train(request, self._on_status, self._job.stop)
+                else:
+                    outcome = train(request, self._on_status, self._job.stop, follow.metric)
             except Exception as error:  # whatever breaks in compute must end the job, not leave it running
                 _log.exception("training job %s", self._resource.name)
                 problem = f"InternalServerError: The sandbox could not run this job: {error}"
@@ -119,6 +140,8 @@ class _Supervisor:
             )
         except Missing:
             _log.info("training job %s was deleted before it ended", self._resource.name)
+        if self._watch_by is not None:
+            self._watch_by.ended()
 
     def _on_status(self, status: str, message: str) -> None:
         _advance_job(self._control.repository, self._resource, status, message)
@@ -151,6 +174,8 @@ class _Supervisor:
         end = outcome.ended if outcome is not None and outcome.ended is not None else now
         _end(body, status, secondary, reason, now, end)
         job.status = status
+        if self._watch_by is not None:
+            self._watch_by.finishing(job)
         return True
 
     def _verdict(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sagewizard.sandbox.tuning.bayesian import BayesianSearch
 from sagewizard.sandbox.tuning.simple import GridSearch, RandomSearch
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ def make_strategy(
     (`hyperband.Hyperband`).
     """
     if name == "Bayesian":
+        from sagewizard.sandbox.tuning.bayesian import BayesianSearch  # brings numpy
+
         return BayesianSearch(space, goal, seed, same_data=same_data)
     if name in ("Random", "Hyperband"):
         return RandomSearch(space, seed)

@@ -10,8 +10,6 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sagewizard.sandbox.tuning.parameters import (
     Categorical,
     Continuous,
@@ -23,6 +21,7 @@ from sagewizard.sandbox.tuning.parameters import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
@@ -98,6 +97,8 @@ class SearchSpace:
 
     def decode(self, point: Array) -> Values:
         """Return the values of a point; of a categorical parameter the value with the largest coordinate."""
+        import numpy as np
+
         values: Values = {}
         for parameter, start in zip(self.parameters, self._starts, strict=True):
             if isinstance(parameter, Categorical):
@@ -113,6 +114,8 @@ class SearchSpace:
         Numbers outside their range lie outside the unit cube: a parent job with wider ranges still tells
         something about the space beside it.
         """
+        import numpy as np
+
         point = np.zeros(self.width)
         for parameter, start in zip(self.parameters, self._starts, strict=True):
             text = values.get(parameter.name)
@@ -131,6 +134,8 @@ class SearchSpace:
 
     def snap(self, points: Array) -> Array:
         """Move points (one a row) to what would really be tried: whole numbers, one category, in range."""
+        import numpy as np
+
         snapped = np.clip(points, 0.0, 1.0)
         rows = np.arange(len(points))
         for parameter, start in zip(self.parameters, self._starts, strict=True):
@@ -147,6 +152,8 @@ class SearchSpace:
 
     def spread(self, cube: Array) -> Array:
         """Turn rows with one coordinate a parameter into points, snapped."""
+        import numpy as np
+
         points = np.zeros((len(cube), self.width))
         rows = np.arange(len(cube))
         for index, (parameter, start) in enumerate(zip(self.parameters, self._starts, strict=True)):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy as np
 
     from sagewizard.sandbox.tuning.space import SearchSpace, Values
 
@@ -62,6 +62,8 @@ class Strategy(Protocol):
 
 def generator_of(seed: int, index: int) -> np.random.Generator:
     """Return the random numbers of one job of one run."""
+    import numpy as np
+
     return np.random.default_rng([seed & 0xFFFFFFFF, seed >> 32, index])
 
 
