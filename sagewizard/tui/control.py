@@ -167,14 +167,23 @@ class RunControl:
         wanted = run_id or self.model.run_id
 
         def work() -> list[tuple[str, str]]:
-            from sagewizard.engine.cleaning import clean
+            from sagewizard.engine.inventory import belongs, delete
 
             def heard(event: Event) -> None:
                 if event.run_id == self.model.run_id:
                     self._post_event(event)
 
             engine = self.engine(wanted)
-            return clean(engine, run_id=wanted, names=names, on_event=heard)
+            entries = [
+                entry
+                for entry in engine.ledger.alive(run_id=wanted)
+                if belongs(engine, entry)
+                and entry.kind != "s3-prefix"
+                and (names is None or entry.name in names)
+            ]
+            outcome = delete(engine, entries, cancel=threading.Event(), on_event=heard)
+            failed = [(entry.name, reason) for entry, reason in outcome.failed]
+            return failed + [(run, "another process is at work on this run") for run in outcome.busy]
 
         self.call(work, on_done)
 
@@ -274,6 +283,11 @@ class RunControl:
         from sagewizard.engine import Engine
 
         return Engine(self._open_target(run_id), settings=self.settings, clock=self.clock)
+
+    def settle(self, seconds: float) -> None:
+        """Give the engine a moment to write down where it stopped; for leaving the app."""
+        if self._worker is not None:
+            self._worker.join(seconds)
 
     def drain(self) -> set[str]:
         """Fold in what has come; return the topics that changed. Only for the interface's thread."""

@@ -180,6 +180,10 @@ class StepPane(Vertical):
         """Show another place of the rail."""
         self.post_message(self.GoTo(place))
 
+    def focus_first(self) -> None:
+        """Take the focus: the part that scrolls, so that arrow keys work and letters are the screen's."""
+        self.query_one(".pane-scroll").focus()
+
     def go_current(self) -> None:
         """Show the step that is at work."""
         self.go(self.model.current)

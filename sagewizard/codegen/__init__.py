@@ -1,0 +1,1 @@
+"""A run as code that a person can take along."""

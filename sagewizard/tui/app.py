@@ -1,0 +1,340 @@
+"""Owns the app: screens, themes, the 10 Hz tick, errors as dialogs, leaving; imports nothing heavy."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, SystemCommand
+
+from sagewizard.tui.bindings import KEYS, bindings_for
+from sagewizard.tui.control import RunControl, detail_of
+from sagewizard.tui.screens.home import HomeScreen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path, PurePath
+
+    from textual.dom import DOMNode
+    from textual.screen import Screen
+
+    from sagewizard.clock import Clock
+    from sagewizard.errors import SageWizardError
+    from sagewizard.settings import Settings
+    from sagewizard.tui.keytable import Key
+
+TICK = 0.1
+"""Ten looks at the queue a second: enough for the eye, and keys stay quick under 2,000 log lines a second."""
+IDLE_REMINDER = 600.0
+"""Seconds after which an endpoint that nobody asks is mentioned."""
+THEMES = ("textual-dark", "textual-light", "nord", "gruvbox", "solarized-light", "ansi-dark", "ansi-light")
+SMALLEST = (60, 20)
+
+
+class SageWizardApp(App[None]):
+    """The app over one home; `settings` says where it keeps things, `clock` tells the time."""
+
+    TITLE = "sagewizard"
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        "styles/base.tcss",
+        "styles/home.tcss",
+        "styles/run.tcss",
+        "styles/results.tcss",
+    ]
+    KEYS_OF = "app"
+    BINDINGS = bindings_for("app")
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  # as the base declares it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012  # as the base declares it
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        no_color = "NO_COLOR" in os.environ
+        # Textual's own way with NO_COLOR keeps greys; the terminal's own colours are what was asked for.
+        super().__init__(ansi_color=True if no_color else None)
+        self.settings = settings
+        self.control = RunControl(settings, clock=clock)
+        self.control.on_error = self.show_error
+        self.control.on_account = self._ask_account
+        self.clock = self.control.clock
+        self.farewell: list[str] = []
+        self._reminded: set[str] = set()
+        self.theme = "ansi-dark" if no_color else self._remembered_theme()
+
+    # Life
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Return Home, so that the first frame is the one to stay."""
+        return HomeScreen()
+
+    def on_mount(self) -> None:
+        """Start the tick; what is slow begins after the first frame."""
+        self.set_interval(TICK, self.tick, name="tick")
+        self.set_interval(30.0, self.look_for_idle, name="idle")
+        self.call_after_refresh(self.look_for_idle)
+
+    def tick(self) -> None:
+        """Fold in what workers have left and tell the screens."""
+        changed = self.control.drain()
+        if changed:
+            for screen in self.screen_stack:
+                update = getattr(screen, "update_from", None)
+                if update is not None:
+                    update(self.control.model, changed)
+
+    # Errors
+
+    def show_error(self, error: SageWizardError) -> None:
+        """Show an error as a dialog: title, cause, remedy, a detail to copy."""
+        from sagewizard.tui.screens.modals import ErrorDialog
+
+        self.push_screen(ErrorDialog(error.message, error.remedy, error.where, detail_of(error)))
+
+    def _ask_account(self, account: str) -> bool:
+        """Ask for the account number; runs in a worker, which waits for the person."""
+        import threading
+
+        from sagewizard.tui.screens.modals import TypedConfirm
+
+        answered = threading.Event()
+        answer: list[bool] = []
+
+        def ask() -> None:
+            def taken(result: bool | None) -> None:
+                answer.append(bool(result))
+                answered.set()
+
+            self.push_screen(
+                TypedConfirm(
+                    "This creates resources in a real AWS account, and they cost money.",
+                    f"Type the account number {account} to go on.",
+                    account,
+                ),
+                taken,
+            )
+
+        self.control.post(lambda: ask())
+        answered.wait()
+        return bool(answer and answer[0])
+
+    # Themes
+
+    @property
+    def _theme_file(self) -> Path:
+        return self.settings.home / "theme"
+
+    def _remembered_theme(self) -> str:
+        try:
+            name = self._theme_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return "textual-dark"
+        return name if name in self.available_themes else "textual-dark"
+
+    def _watch_theme(self, theme_name: str) -> None:
+        super()._watch_theme(theme_name)
+        if self.is_running and "NO_COLOR" not in os.environ:
+            # A home that cannot be written must not stop a change of colours.
+            with contextlib.suppress(OSError):
+                self.settings.home.mkdir(parents=True, exist_ok=True)
+                self._theme_file.write_text(theme_name + "\n", encoding="utf-8")
+
+    @property
+    def colourless(self) -> bool:
+        """Whether pictures have to do without colours: NO_COLOR, or the terminal's own sixteen."""
+        return "NO_COLOR" in os.environ or self.theme.startswith("ansi")
+
+    # Actions
+
+    def action_app_palette(self) -> None:
+        """Open the command palette."""
+        self.action_command_palette()
+
+    def action_app_help(self) -> None:
+        """Show the keys that work here."""
+        from sagewizard.tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(self.active_keys()))
+
+    def action_app_jump(self) -> None:
+        """Put letters on what can take the focus."""
+        from sagewizard.tui.screens.jump import JumpScreen
+
+        self.push_screen(JumpScreen(self.screen))
+
+    def action_app_home(self) -> None:
+        """Go to Home."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        home = self.screen
+        if isinstance(home, HomeScreen):
+            home.reload()
+
+    def action_app_resources(self) -> None:
+        """Show everything that is alive."""
+        from sagewizard.tui.screens.resources import ResourcesScreen
+
+        if not isinstance(self.screen, ResourcesScreen):
+            self.push_screen(ResourcesScreen(self.control))
+
+    def action_app_runs(self) -> None:
+        """Show the history of runs."""
+        from sagewizard.tui.screens.runs import RunsScreen
+
+        if not isinstance(self.screen, RunsScreen):
+            self.push_screen(RunsScreen(self.control))
+
+    def action_app_theme(self) -> None:
+        """Choose a theme."""
+        self.search_themes()
+
+    def action_app_copy_screen(self) -> None:
+        """Copy the selection, or the text of the whole screen."""
+        from sagewizard.tui.copying import screen_text
+
+        self.copy(self.screen.get_selected_text() or screen_text(self), "the screen", "screen.txt")
+
+    def copy(self, text: str, what: str, file_name: str) -> None:
+        """Copy over OSC 52, and write a file for terminals that do not take it; say where it is."""
+        from sagewizard.tui.copying import keep
+
+        self.copy_to_clipboard(text)
+        path = keep(self.settings, file_name, text)
+        place = f" It is also in {path}." if path else ""
+        self.notify(f"Copied {what}.{place}", markup=False)
+
+    async def action_app_quit(self) -> None:
+        """Leave, after a question when something is at work or alive."""
+        from sagewizard.tui.screens.modals import QuitGuard
+
+        model = self.control.model
+        if not self.control.busy and not model.alive:
+            self.leave()
+            return
+        if isinstance(self.screen, QuitGuard):
+            self.leave()
+            return
+        self.push_screen(QuitGuard(model, self.control.busy), self._quit_answered)
+
+    async def action_quit(self) -> None:
+        """Leave by the same way when Textual's own quit is asked for."""
+        await self.action_app_quit()
+
+    def action_help_quit(self) -> None:
+        """Leave on ctrl+c as well: a person who presses it wants out."""
+        self.call_later(self.action_app_quit)
+
+    def _quit_answered(self, answer: str | None) -> None:
+        if answer == "keep":
+            self.leave()
+        elif answer == "teardown":
+            from sagewizard.tui.screens.modals import TeardownThenQuit
+
+            self.push_screen(TeardownThenQuit(self.control))
+
+    def leave(self) -> None:
+        """End the app at once; the engine gets a moment to write down where it stopped."""
+        self.control.detach()
+        self.farewell = farewell(self.control)
+        self.exit()
+
+    # Keys and commands
+
+    def nodes_with_keys(self) -> list[DOMNode]:
+        """Return what has keys on the screen: focused things first, then panes, the screen, the app."""
+        from textual.widget import Widget
+
+        chain: list[DOMNode] = []
+        focused = self.focused
+        if focused is not None:
+            chain += [node for node in focused.ancestors_with_self if isinstance(node, Widget)]
+        chain += [node for node in self.screen.walk_children() if node.display]
+        chain += [self.screen, self]
+        found = dict.fromkeys(node for node in chain if getattr(node, "KEYS_OF", ""))
+        return list(found)
+
+    def active_keys(self) -> list[tuple[Key, DOMNode]]:
+        """Return every key that has an effect on this screen with the node that takes it, nearest first."""
+        found: list[tuple[Key, DOMNode]] = []
+        seen: set[str] = set()
+        for node in self.nodes_with_keys():
+            where = getattr(node, "KEYS_OF", "")
+            if where in seen:
+                continue
+            seen.add(where)
+            found += [(key, node) for key in KEYS if key.where == where]
+        return found
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Yield every command of the registry that works on the screen, named `area: Verb`."""
+        for key, node in self.active_keys():
+            if key.command and key.id != "app.palette":
+                yield SystemCommand(key.command, key.tooltip, self._runner(key, node))
+
+    def _runner(self, key: Key, node: DOMNode) -> Any:
+        async def run() -> None:
+            await self.run_action(key.action, default_namespace=node)
+
+        return run
+
+    # Reminders
+
+    def look_for_idle(self) -> None:
+        """Remind of endpoints that are alive and idle; the look at the ledger is a worker's."""
+        settings = self.settings
+
+        def look() -> list[tuple[str, str, float, float | None]]:
+            from sagewizard.engine.ledger import Ledger
+
+            return [
+                (entry.run_id, entry.name, entry.created or entry.intended, entry.hourly_usd)
+                for entry in Ledger(settings.ledger).alive()
+                if entry.kind == "endpoint"
+            ]
+
+        self.control.call(look, self._remind, lambda _error: None)
+
+    def _remind(self, endpoints: list[tuple[str, str, float, float | None]]) -> None:
+        from sagewizard.tui.words import duration, per_hour
+
+        now = self.clock.now()
+        model = self.control.model
+        for run_id, name, since, hourly in endpoints:
+            mine = run_id == model.run_id
+            used = max([since, *(p.time for p in model.predictions)]) if mine else since
+            first = not self._reminded and not mine
+            if name in self._reminded or not (first or now - used >= IDLE_REMINDER):
+                continue
+            self._reminded.add(name)
+            price = f" It would cost {per_hour(hourly)} on AWS." if hourly else ""
+            self.notify(
+                f"{name} is alive for {duration(now - since)} and idle.{price}"
+                " F3 shows it; delete what you do not need.",
+                title="An endpoint is alive",
+                severity="warning",
+                timeout=12,
+                markup=False,
+            )
+
+
+def farewell(control: RunControl) -> list[str]:
+    """Return the lines for the shell after the app has gone: what is alive, how to go on."""
+    from sagewizard.tui.words import per_hour
+
+    model = control.model
+    lines = []
+    if model.run_id and model.end is not None and getattr(model.end, "complete", False):
+        return []
+    if model.run_id:
+        job = next((j for j in reversed(model.jobs.values()) if not j.ended and j.kind != "endpoint"), None)
+        if job is not None and control.busy:
+            lines.append(f"The {job.kind.replace('-', ' ')} {job.name} goes on without the app.")
+        if model.alive:
+            word = "would cost" if model.simulated else "costs"
+            lines.append("Still alive:")
+            for resource in model.alive.values():
+                price = f"  {word} {per_hour(resource.hourly_usd)}" if resource.hourly_usd else ""
+                lines.append(f"  {resource.kind} {resource.name}{price}")
+            lines.append(f"Delete it with `sagewizard teardown {model.run_id}`.")
+        lines.append(f"Go on with `sagewizard runs resume {model.run_id}`, or from Home in the app.")
+    return lines

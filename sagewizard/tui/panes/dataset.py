@@ -1,0 +1,107 @@
+"""Owns the dataset pane: the sources, which one was used, a CSV of one's own in its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.content import Content
+from textual.widgets import Static
+
+from sagewizard.tui import model as t
+from sagewizard.tui.bindings import bindings_for
+from sagewizard.tui.panes.base import StepPane
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from sagewizard.recipe.recipe import Recipe
+    from sagewizard.tui.model import RunModel
+
+
+class DatasetPane(StepPane):
+    """Where the data is from, how it is divided, which labels it has."""
+
+    KEYS_OF = "dataset"
+    BINDINGS = bindings_for("dataset")
+    TOPICS: ClassVar[frozenset[str]] = frozenset((t.DATASET, t.STEPS, t.RUN, t.OPTIONS))
+
+    _own_before: ClassVar[dict[str, Recipe]] = {}
+
+    def compose_body(self) -> ComposeResult:
+        """Yield facts."""
+        yield Static(id="dataset-facts")
+
+    def refresh_body(self, model: RunModel, topics: set[str]) -> None:
+        """Draw what is known of the data."""
+        self.query_one("#dataset-facts", Static).update(facts(model, self._sources()))
+
+    def _sources(self) -> list[str]:
+        recipe = self.control.recipe
+        if recipe is None:
+            return []
+        section = recipe.file.dataset
+        if section.path is not None:
+            return [f"your file {section.path}, label column {section.label_column}"]
+        from sagewizard.tui.sources import sources_of
+
+        return sources_of(section.name or "")
+
+    def action_dataset_own(self) -> None:
+        """Use a CSV file of one's own."""
+        from sagewizard.tui.screens.own_data import OwnDataScreen
+
+        recipe = self.control.recipe
+        if recipe is None or self.control.busy:
+            self.notify("The run is at work: change its data before or after.", markup=False)
+            return
+        original = self._own_before.get(recipe.name, recipe)
+
+        def chosen(changed: Recipe | None) -> None:
+            if changed is not None:
+                self._own_before[recipe.name] = original
+                self.control.replace_recipe(changed)
+                self.go("dataset")
+                self.notify("Your data is in place: Enter reads and checks it.", markup=False)
+
+        self.app.push_screen(OwnDataScreen(self.control, original), chosen)
+
+    def action_dataset_recipe(self) -> None:
+        """Go back to the recipe's own data."""
+        recipe = self.control.recipe
+        original = self._own_before.pop(recipe.name, None) if recipe is not None else None
+        if original is None:
+            self.notify("This is the recipe's own data already.", markup=False)
+            return
+        self.control.replace_recipe(original)
+        self.notify("The recipe's own data is back.", markup=False)
+
+
+def facts(model: RunModel, sources: list[str]) -> Content:
+    """Return the sources in their order, the one that was used, rows and labels."""
+    found = model.dataset
+    lines = [Content.assemble(("Sources, in this order", "bold"))]
+    for source in sources:
+        used = found is not None and (source in found.source or found.source.startswith(source[:12]))
+        lines.append(Content(f"  {'✓ used' if used else '·     '}  {source}"))
+    if found is None:
+        return Content("\n").join(lines)
+    if not any("✓ used" in line.plain for line in lines):
+        lines.append(Content(f"  ✓ used  {found.source}"))
+    lines.append(Content(""))
+    total = sum(found.rows.values())
+    lines.append(Content.assemble(("Rows", "bold"), f"  {total:,} of {found.features} columns"))
+    for name, count in found.rows.items():
+        share = count / total if total else 0.0
+        lines.append(Content(f"  {name:<11}{count:>7,}  {'█' * round(share * 30)} {share:.0%}"))
+    if found.labels:
+        lines.append(Content(""))
+        positive = f", {found.positive_label} is the positive one" if found.positive_label else ""
+        lines.append(Content.assemble(("Labels", "bold"), f"  {len(found.labels)}{positive}"))
+        largest = max(found.labels.values())
+        for label, count in list(found.labels.items())[:12]:
+            mark = "← positive" if label == found.positive_label else ""
+            bar = "█" * max(1, round(count / largest * 24))
+            lines.append(Content(f"  {label[:11]:<11}{count:>7,}  {bar} {mark}"))
+        if len(found.labels) > 12:
+            lines.append(Content(f"  and {len(found.labels) - 12} more"))
+    return Content("\n").join(lines)

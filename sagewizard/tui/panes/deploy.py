@@ -1,0 +1,76 @@
+"""Owns the deploy pane: the endpoint's status, its variant, its price an hour, how long it is up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.content import Content
+from textual.widgets import Static
+
+from sagewizard.tui import model as t
+from sagewizard.tui.panes.base import StepPane
+from sagewizard.tui.panes.train import transitions
+from sagewizard.tui.words import dollars, duration, per_hour
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from sagewizard.tui.model import RunModel
+
+
+class DeployPane(StepPane):
+    """The endpoint."""
+
+    TOPICS: ClassVar[frozenset[str]] = frozenset((t.JOBS, t.COST, t.STEPS, t.RESOURCES, t.PREDICTION))
+
+    def compose_body(self) -> ComposeResult:
+        """Yield the facts."""
+        yield Static(id="deploy-status")
+        yield Static(id="deploy-facts")
+
+    def on_mount(self) -> None:
+        """Count the uptime."""
+        super().on_mount()
+        self.set_interval(1.0, self._count)
+
+    def _count(self) -> None:
+        if self.is_attached and self.display:
+            self.query_one("#deploy-facts", Static).update(facts(self.model, self.control.clock.now()))
+
+    def refresh_body(self, model: RunModel, topics: set[str]) -> None:
+        """Draw status and facts."""
+        self.query_one("#deploy-status", Static).update(transitions(model.job("endpoint")))
+        self.query_one("#deploy-facts", Static).update(facts(model, self.control.clock.now()))
+
+
+def facts(model: RunModel, now: float) -> Content:
+    """Return name, variant, instances, price, uptime, bill and the parts of the endpoint."""
+    job = model.job("endpoint")
+    if job is None:
+        return Content("The model, the endpoint configuration and the endpoint are about to be created.")
+    outputs = model.step("deploy").outputs
+    options = model.step("deploy").options
+    alive = model.alive.get(("endpoint", job.name))
+    rows = [("Endpoint", job.name)]
+    if outputs.get("variant"):
+        count, kind = options.get("instance_count", 1), options.get("instance_type", "")
+        rows.append(("Variant", f"{outputs['variant']}, {count} x {kind}"))
+    hourly = alive.hourly_usd if alive is not None else None
+    if hourly:
+        source = f" ({alive.price_source})" if alive is not None and alive.price_source else ""
+        word = "would cost on AWS" if model.simulated else "costs"
+        day = dollars(hourly * 24)
+        rows.append(("Price", f"{word} {per_hour(hourly)}, {day} a day, used or not{source}"))
+    begun, gone = job.at("InService"), job.at("Deleted")
+    if begun is not None:
+        rows.append(("Up" if gone is None else "Was up", duration(max(0.0, (gone or now) - begun))))
+        if hourly and gone is None:
+            rows.append(("So far", dollars(hourly * max(0.0, now - begun) / 3600.0)))
+    if gone is not None:
+        rows.append(("Now", "deleted"))
+    calls = len(model.predictions)
+    if calls:
+        rows.append(("Asked", f"{calls} single predictions shown here"))
+    parts = [f"{r.kind} {r.name}" for r in model.alive.values() if r.kind in ("model", "endpoint-config")]
+    rows += [("Made of", part) for part in parts]
+    return Content("\n").join(Content.assemble((f"{name:<10}", "bold"), text) for name, text in rows)

@@ -1,0 +1,170 @@
+"""Owns the train pane: status, its transitions, curves while training, epochs, throughput, seconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from rich.text import Text
+from textual.content import Content
+from textual.widgets import Static
+
+from sagewizard.render.ink import Ink
+from sagewizard.tui import model as t
+from sagewizard.tui.bindings import bindings_for
+from sagewizard.tui.panes.base import StepPane
+from sagewizard.tui.words import dollars, duration
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.app import ComposeResult
+
+    from sagewizard.tui.model import JobView, RunModel
+
+CHARTS: Final = (
+    ("loss by epoch", ("objective_loss",)),
+    ("accuracy by epoch", ("binary_classification_accuracy", "multiclass_accuracy", "accuracy")),
+    ("all others by epoch", ()),
+)
+
+
+class TrainPane(StepPane):
+    """The training job as it happens."""
+
+    KEYS_OF = "train"
+    BINDINGS = bindings_for("train")
+    TOPICS: ClassVar[frozenset[str]] = frozenset((t.JOBS, t.METRICS, t.COST, t.STEPS, t.PROGRESS))
+
+    def __init__(self, step: str, control: object) -> None:
+        super().__init__(step, control)  # type: ignore[arg-type]
+        self._chart = 0
+
+    def compose_body(self) -> ComposeResult:
+        """Yield transitions, figures, chart."""
+        yield Static(id="train-status")
+        yield Static(id="train-figures")
+        yield Static(id="train-chart")
+
+    def refresh_body(self, model: RunModel, topics: set[str]) -> None:
+        """Draw what has changed."""
+        job = model.job("training-job")
+        self.query_one("#train-status", Static).update(transitions(job))
+        self.query_one("#train-figures", Static).update(self._figures(model, job))
+        if topics & {t.METRICS, t.STEPS}:
+            self.draw_chart()
+
+    def on_mount(self) -> None:
+        """Count seconds while the job runs."""
+        super().on_mount()
+        self.set_interval(1.0, self._count)
+
+    def _count(self) -> None:
+        if self.view.status == "running" and self.is_attached:
+            model = self.model
+            self.query_one("#train-figures", Static).update(self._figures(model, model.job("training-job")))
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Draw the chart at its new size."""
+        self.draw_chart()
+
+    def _figures(self, model: RunModel, job: JobView | None) -> Content:
+        if job is None:
+            return Content("The job is about to be created.")
+        parts = []
+        epochs = max((len(metric.points) for metric in model.metrics.values()), default=0)
+        wanted = str(self.view.options.get("epochs", ""))
+        if epochs:
+            parts.append(f"epoch {epochs}" + (f" of {wanted}" if wanted else ""))
+        rate = next((m.last for name, m in model.metrics.items() if name.endswith("throughput")), None)
+        if rate is not None:
+            parts.append(f"{rate:,.0f} records/s")
+        now = self.control.clock.now()
+        begun = job.transitions[0].at if job.transitions else None
+        ended = job.transitions[-1].at if job.ended else now
+        if begun is not None:
+            parts.append(f"elapsed {duration(max(0.0, ended - begun))}")
+        bill = model.billed("training-job")
+        if bill is not None:
+            word = "would cost" if model.simulated else "costs"
+            parts.append(f"billable {duration(bill.seconds)}, {word} {dollars(bill.usd)}")
+        return Content(" · ".join(parts))
+
+    def draw_chart(self) -> None:
+        """Draw the curves that are chosen."""
+        if not self.is_mounted or not self.query("#train-chart"):
+            return
+        model = self.model
+        region = self.query_one(".pane-scroll").size
+        width, height = max(24, region.width - 2), max(5, region.height - 9)
+        title, names = CHARTS[self._chart]
+        self.query_one("#train-chart", Static).update(
+            Text.from_ansi(
+                chart(
+                    model,
+                    title,
+                    names,
+                    width,
+                    height,
+                    colourless=bool(getattr(self.app, "colourless", False)),
+                )
+            )
+        )
+
+    def action_train_chart(self) -> None:
+        """Change which curves are drawn."""
+        for _try in CHARTS:
+            self._chart = (self._chart + 1) % len(CHARTS)
+            if series_of(self.model, CHARTS[self._chart][1]):
+                break
+        self.draw_chart()
+
+
+def transitions(job: JobView | None) -> Content:
+    """Return the statuses in their order, the newest marked: `Starting ✓ Training ▶ ...`."""
+    if job is None or not job.transitions:
+        return Content("")
+    parts: list[Content] = []
+    last = len(job.transitions) - 1
+    for number, step in enumerate(job.transitions):
+        word = step.secondary or step.status
+        following = job.transitions[number + 1].at if number < last else None
+        if number < last:
+            took = f" {duration(max(0.0, (following or step.at) - step.at))}"
+            parts.append(Content.assemble((f"✓ {word}{took}", "$text-success")))
+        elif job.status == "Failed":
+            parts.append(Content.assemble((f"✗ {word}", "bold $text-error")))
+        elif job.ended:
+            parts.append(Content.assemble((f"✓ {word}", "bold $text-success")))
+        else:
+            parts.append(Content.assemble((f"▶ {word}", "bold $text-accent")))
+    line = Content("  ").join(parts)
+    message = job.transitions[-1].message
+    return Content("\n").join([line, Content(message)]) if message else line
+
+
+def series_of(model: RunModel, names: tuple[str, ...]) -> list[tuple[str, list[tuple[int, float]]]]:
+    """Return the curves of a chart: metrics with at least one point whose name ends in one of `names`."""
+    known = {suffix for _title, listed in CHARTS for suffix in listed}
+    found = []
+    for name, metric in model.metrics.items():
+        suffix = name.split(":")[-1]
+        wanted = suffix in names if names else suffix not in known and suffix != "throughput"
+        if wanted and metric.points:
+            found.append((name, metric.points))
+    return found[:4]
+
+
+def chart(
+    model: RunModel, title: str, names: tuple[str, ...], width: int, height: int, *, colourless: bool
+) -> str:
+    """Return the chart as text; before the first epoch it says what will be there."""
+    from sagewizard.render.chart import Series, line_chart
+
+    curves = series_of(model, names)
+    if not curves:
+        return "The curves appear with the first epoch."
+    ink = Ink(width=width, color="none" if colourless else "16", unicode=True)
+    series = [
+        Series(name, [float(epoch) + 1 for epoch, _value in points], [value for _epoch, value in points])
+        for name, points in curves
+    ]
+    return line_chart(series, ink=ink, height=height, title=title, x_name="epoch")

@@ -1,0 +1,135 @@
+"""Owns the dialog for a CSV of one's own: path, detected columns, label column, positive label."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Button, Input, Static
+
+from sagewizard.tui.screens.modals import Dialog
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from sagewizard.engine.looking import CsvLook
+    from sagewizard.errors import SageWizardError
+    from sagewizard.recipe.recipe import Recipe
+    from sagewizard.tui.control import RunControl
+
+
+class OwnDataScreen(Dialog):
+    """Asks for a file, shows its columns, asks for the label; answers the changed recipe or None."""
+
+    SAFE = None
+
+    def __init__(self, control: RunControl, recipe: Recipe) -> None:
+        super().__init__()
+        self._control, self._recipe = control, recipe
+        self._look: CsvLook | None = None
+
+    def compose_box(self) -> ComposeResult:
+        """Yield the fields."""
+        yield Static("Use a CSV file of your own", classes="dialog-title")
+        yield Static("Path of the file: numbers in all columns but the label.", classes="dialog-hint")
+        yield Input(id="own-path", placeholder="~/flowers.csv", compact=True)
+        yield Static("", id="own-columns", classes="dialog-text")
+        yield Static("Label column: a name, or a number from 1.", classes="dialog-hint own-more")
+        yield Input(id="own-label", compact=True, classes="own-more")
+        yield Static(
+            "Positive label: the one to tell from all others; empty to learn all labels.",
+            classes="dialog-hint own-more",
+        )
+        yield Input(id="own-positive", compact=True, classes="own-more")
+        yield Static("", id="own-problem", classes="dialog-text")
+        with Horizontal(classes="dialog-buttons"):
+            yield Button("Cancel", id="cancel", compact=True)
+            yield Button("Look at the file", id="go", variant="primary", compact=True)
+
+    def on_mount(self) -> None:
+        """Ask for the path."""
+        for widget in self.query(".own-more"):
+            widget.display = False
+        self.query_one("#own-path").focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Another path needs another look."""
+        if event.input.id == "own-path" and self._look is not None:
+            self._look = None
+            for widget in self.query(".own-more"):
+                widget.display = False
+            self.query_one("#own-columns", Static).update("")
+            self.query_one("#go", Button).label = "Look at the file"
+
+    def on_input_submitted(self, _event: Input.Submitted) -> None:
+        """Go on."""
+        self._go()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Go on, or not."""
+        if event.button.id == "cancel":
+            self.dismiss(None)
+        else:
+            self._go()
+
+    def _go(self) -> None:
+        path = self.query_one("#own-path", Input).value.strip()
+        if not path:
+            self._say("Type the path of a file first.")
+            return
+        self._say("Reading.")
+        if self._look is None:
+            from sagewizard.engine import looking
+
+            self._control.call(lambda: looking.look_at_csv(path), self._looked, self._refused)
+            return
+        from sagewizard.engine import looking
+
+        look, recipe, settings = self._look, self._recipe, self._control.settings
+        label = self.query_one("#own-label", Input).value.strip()
+        positive = self.query_one("#own-positive", Input).value.strip() or None
+
+        def change() -> Recipe:
+            column: str | int = label
+            if label not in look.columns and label.isdigit():
+                column = int(label)
+            return looking.with_own_data(
+                recipe, look.path, column, positive_label=positive, settings=settings
+            )
+
+        self._control.call(change, self._changed, self._refused)
+
+    def _changed(self, recipe: Recipe) -> None:
+        if self.is_attached:
+            self.dismiss(recipe)
+
+    def _looked(self, look: CsvLook) -> None:
+        if not self.is_attached:
+            return
+        self._look = look
+        self._say("")
+        header = "a header" if look.header else "no header"
+        lines = [f"{look.rows:,} rows, {len(look.columns)} columns, {header}"]
+        for number, (name, kind, distinct) in enumerate(
+            zip(look.columns, look.kinds, look.distinct, strict=True), start=1
+        ):
+            if number > 8:
+                lines.append(f"  and {len(look.columns) - 8} more columns")
+                break
+            first = ", ".join(row[number - 1] for row in look.first[:3])
+            lines.append(f"  {number:>2} {name[:18]:<18} {kind:<12} {distinct:>5} values  {first[:20]}")
+        self.query_one("#own-columns", Static).update(Content("\n".join(lines)))
+        for widget in self.query(".own-more"):
+            widget.display = True
+        label = self.query_one("#own-label", Input)
+        label.value = look.columns[look.guess] if look.header else str(look.guess + 1)
+        label.focus()
+        self.query_one("#go", Button).label = "Use it"
+
+    def _refused(self, error: SageWizardError) -> None:
+        if self.is_attached:
+            self._say(f"✗ {error}. {error.remedy}")
+
+    def _say(self, text: str) -> None:
+        self.query_one("#own-problem", Static).update(Content(text))

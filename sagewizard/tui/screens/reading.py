@@ -1,0 +1,170 @@
+"""Owns what is read over the run screen: the lesson, the step as Python, its API calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from sagewizard.tui.bindings import bindings_for
+from sagewizard.tui.panes.base import TITLES
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from sagewizard.events import ApiCalled
+    from sagewizard.tui.model import RunModel
+
+
+class Reader(ModalScreen[None]):
+    """A large box with a title and a hint; Esc or q closes it."""
+
+    KEYS_OF = "dialog"
+    BINDINGS = bindings_for("dialog")
+
+    def __init__(self, title: str, hint: str = "Esc closes, arrow keys scroll") -> None:
+        super().__init__(classes="reader")
+        self._title, self._hint = title, hint
+
+    def compose_body(self) -> ComposeResult:
+        """Yield the content."""
+        yield from ()
+
+    def compose(self) -> ComposeResult:
+        """Lay out title, content, hint."""
+        with Vertical(classes="reader-box"):
+            yield Static(Content(self._title), classes="reader-title")
+            yield from self.compose_body()
+            yield Static(Content(self._hint), classes="reader-hint")
+
+    def action_dialog_close(self) -> None:
+        """Close."""
+        self.dismiss(None)
+
+
+class ExplainScreen(Reader):
+    """The lesson of a step."""
+
+    def __init__(self, lesson: str, *, title: str = "The idea behind this step") -> None:
+        super().__init__(title)
+        self._lesson = lesson
+
+    def compose_body(self) -> ComposeResult:
+        """Yield the lesson."""
+        from textual.widgets import Markdown
+
+        with VerticalScroll(classes="reader-body", id="lesson"):
+            yield Markdown(self._lesson, open_links=False)
+
+    def on_mount(self) -> None:
+        """Scroll with the arrow keys at once."""
+        self.query_one("#lesson").focus()
+
+
+class CodeScreen(Reader):
+    """The step's recorded API calls as a Python script with boto3."""
+
+    KEYS_OF = "code"
+    BINDINGS: ClassVar[list[Any]] = [*bindings_for("code"), *bindings_for("dialog")]
+
+    def __init__(self, model: RunModel, step: str) -> None:
+        super().__init__(
+            f"{TITLES.get(step, step)} as Python (boto3)", "c copies it and writes a file, Esc closes"
+        )
+        self._model, self._step = model, step
+        self._code = ""
+
+    def compose_body(self) -> ComposeResult:
+        """Yield the script."""
+        from sagewizard.codegen.calls import script
+
+        self._code = script(self._model.calls_of(self._step), step=self._step, region=self._model.region)
+        with VerticalScroll(classes="reader-body", id="code"):
+            if not self._code:
+                yield Static(
+                    "This step has made no call yet.\nDo it first: then its calls are here as a script."
+                )
+            else:
+                from rich.syntax import Syntax
+
+                theme = "ansi_dark" if self.app.colourless else "monokai"  # type: ignore[attr-defined]
+                yield Static(
+                    Syntax(self._code, "python", theme=theme, background_color="default", word_wrap=True)
+                )
+
+    def on_mount(self) -> None:
+        """Scroll with the arrow keys at once."""
+        self.query_one("#code").focus()
+
+    def action_code_copy(self) -> None:
+        """Copy the script."""
+        if self._code:
+            self.app.copy(self._code, "the script", f"{self._step}.py")  # type: ignore[attr-defined]
+
+
+class CallsScreen(Reader):
+    """The API calls that a step made: a list, and request and answer of the one under the cursor."""
+
+    KEYS_OF = "calls"
+    BINDINGS: ClassVar[list[Any]] = [*bindings_for("calls"), *bindings_for("dialog")]
+
+    def __init__(self, model: RunModel, step: str) -> None:
+        hint = "c copies the call, Tab scrolls it, Esc closes"
+        super().__init__(f"API calls of {TITLES.get(step, step)}", hint)
+        self._calls = model.calls_of(step)
+
+    def compose_body(self) -> ComposeResult:
+        """Yield list and detail."""
+        if not self._calls:
+            yield Static("This step has made no call to SageMaker or S3 yet.", classes="reader-body")
+            return
+        with Horizontal(classes="reader-body"):
+            yield OptionList(
+                *[Option(_call_line(call), id=str(number)) for number, call in enumerate(self._calls)],
+                id="calls-list",
+            )
+            with VerticalScroll(id="calls-detail"):
+                yield Static("", id="calls-text")
+
+    def on_mount(self) -> None:
+        """Begin with the first call."""
+        if self._calls:
+            self.query_one("#calls-list").focus()
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Show request and answer."""
+        call = self._calls[int(str(event.option.id))]
+        self.query_one("#calls-text", Static).update(Content(call_text(call)))
+
+    def action_calls_copy(self) -> None:
+        """Copy the call under the cursor."""
+        if not self._calls:
+            return
+        place = self.query_one("#calls-list", OptionList).highlighted or 0
+        self.app.copy(call_text(self._calls[place]), "the call", "call.txt")  # type: ignore[attr-defined]
+
+
+def _call_line(call: ApiCalled) -> Content:
+    glyph, word = ("✗", call.error_code) if call.error_code else ("✓", f"{call.seconds * 1000:.0f} ms")
+    return Content(f"{glyph} {call.operation}\n  {call.service}, {word}")
+
+
+def call_text(call: ApiCalled) -> str:
+    """Return one call as text: service, operation, request, answer or error."""
+    lines = [f"{call.service} {call.operation}", "", "Request", pretty(call.request), ""]
+    if call.error_code:
+        lines += ["Error", f"{call.error_code}: {call.error_message}"]
+    else:
+        lines += ["Answer", pretty(call.response or {})]
+    return "\n".join(lines)
+
+
+def pretty(value: Any) -> str:
+    """Return plain data as indented JSON."""
+    import json
+
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)

@@ -1,0 +1,345 @@
+"""Owns the run screen: rail, the pane of the place that is shown, log, echo line; and the verbs of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.containers import Horizontal, Vertical
+from textual.widgets import ContentSwitcher
+
+from sagewizard.tui import model as t
+from sagewizard.tui.bindings import bindings_for
+from sagewizard.tui.panes import pane_class, places
+from sagewizard.tui.panes.base import TITLES, StepPane
+from sagewizard.tui.screens.base import AppScreen, run_costs
+from sagewizard.tui.widgets.bars import EchoLine
+from sagewizard.tui.widgets.logpane import LogPane
+from sagewizard.tui.widgets.rail import Rail
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.widgets import OptionList
+
+    from sagewizard.tui.control import RunControl
+    from sagewizard.tui.model import Problem, RunModel
+
+LOG_SIZES = ("small", "half", "whole", "hidden")
+
+
+class RunScreen(AppScreen):
+    """One run, from its first step to its teardown."""
+
+    KEYS_OF = "run"
+    BINDINGS = bindings_for("run")
+
+    def __init__(self, control: RunControl) -> None:
+        super().__init__(id="run")
+        self._control = control
+        self.place = ""
+        self._logged = 0
+        self._log_model: RunModel | None = None
+        self._log_size = "small"
+        self._problem: Problem | None = None
+        self._stay = False
+
+    @property
+    def control(self) -> RunControl:
+        """The run on the screen."""
+        return self._control
+
+    def compose_main(self) -> ComposeResult:
+        """Lay out rail and pane side by side, the log and the echo line below."""
+        with Horizontal(id="run-main"):
+            yield Rail(self._control, id="rail")
+            with Vertical(id="run-right"):
+                yield ContentSwitcher(id="panes")
+        yield LogPane(id="log")
+        yield EchoLine(id="echo")
+
+    async def on_mount(self) -> None:
+        """Show the first place that has something to do."""
+        model = self._control.model
+        first = model.current if self._control.busy else model.next_step()
+        first = first or next(reversed(model.steps), "")
+        if first in ("train", "tune") and model.step(first).status == "waiting":
+            first = "algorithm"
+        self.set_log_size("small")
+        await self._show(first or "dataset")
+        self._refill_log()
+        self.update_from(model, set(t.ALL_TOPICS))
+
+    # Showing places
+
+    @property
+    def pane(self) -> StepPane | None:
+        """The pane that is shown."""
+        found = self.query_one("#panes", ContentSwitcher).visible_content
+        return found if isinstance(found, StepPane) else None
+
+    def show(self, place: str) -> None:
+        """Show a place of the rail."""
+        self.run_worker(self._show(place), exclusive=True, group="show")
+
+    async def _show(self, place: str) -> None:
+        if place not in places(tuple(self._control.model.steps)):
+            return
+        switcher = self.query_one("#panes", ContentSwitcher)
+        name = f"pane-{place}"
+        rail = self.query_one("#rail", Rail)
+        rail_focused = rail.has_focus
+        if not switcher.query(f"#{name}"):
+            await switcher.add_content(pane_class(place)(place, self._control), id=name)
+        self.place = place
+        switcher.current = name
+        rail.draw(place)
+        pane = self.pane
+        if pane is not None:
+            pane.update_from(self._control.model, set(t.ALL_TOPICS))
+            if not rail_focused:
+                pane.focus_first()
+        self._draw_echo()
+        self.draw_status()
+        self.call_after_refresh(self.redraw_keys)
+
+    def on_step_pane_go_to(self, event: StepPane.GoTo) -> None:
+        """Show the place that a pane asks for."""
+        self._stay = False
+        self.show(event.place)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Follow the cursor of the rail."""
+        if event.option_list.id == "rail" and event.option.id and event.option.id != self.place:
+            self._stay = True
+            self.show(event.option.id)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Do what the place is for when Enter is pressed in the rail."""
+        if event.option_list.id == "rail":
+            self.action_run_primary()
+
+    # Following the run
+
+    def update_from(self, model: RunModel, topics: set[str]) -> None:
+        """Take changed topics: log, rail, pane, bars, errors."""
+        if not self.is_mounted or not self.query("#rail"):
+            return
+        if t.LOG in topics or model is not self._log_model:
+            self._refill_log()
+        if topics & {t.STEPS, t.RUN, t.OPTIONS}:
+            self._follow_step(model)
+            self.query_one("#rail", Rail).draw(self.place)
+        pane = self.pane
+        if pane is not None:
+            pane.update_from(model, topics)
+        self.draw_status()
+        if topics & {t.OPTIONS, t.STEPS, t.RUN, t.DATASET}:
+            self._draw_echo()
+            self.redraw_keys()
+        if t.ERROR in topics:
+            self._tell_error(model)
+
+    def _follow_step(self, model: RunModel) -> None:
+        """Show the step at work while all the rest runs, unless the person looks at another."""
+        elsewhere = model.current and model.current != self.place
+        if self._control.busy and not self._stay and elsewhere:
+            if model.step(model.current).status != "running":
+                return
+            self.show(model.current)
+
+    def _refill_log(self) -> None:
+        model, log = self._control.model, self.query_one("#log", LogPane)
+        if model is not self._log_model:
+            log.view.clear()
+            self._logged, self._log_model = 0, model
+        new = model.log.since(self._logged)
+        self._logged = model.log.total
+        if new:
+            log.extend(new)
+
+    def _tell_error(self, model: RunModel) -> None:
+        problem = model.error
+        if problem is None or problem == self._problem:
+            self._problem = problem
+            return
+        self._problem = problem
+        from sagewizard.tui.screens.modals import ErrorDialog
+
+        restart = problem.error in ("SandboxError", "TargetError") and model.simulated
+        detail = f"{problem.error}\n{problem.where}\n{problem.message}\n{problem.remedy}\nrun {model.run_id}"
+        title = f"{TITLES.get(problem.step, problem.step) or 'This'} did not work"
+        self.app.push_screen(
+            ErrorDialog(
+                problem.message, problem.remedy, problem.where, detail, title=title,
+                retry="Start the sandbox again and go on" if restart else "",
+            ),
+            self._error_answered,
+        )  # fmt: skip
+
+    def _error_answered(self, answer: str | None) -> None:
+        if answer == "retry":
+            step = self._control.running_until or self._control.model.next_step()
+            if step:
+                self._control.start_step(step)
+
+    # Bars
+
+    def status(self) -> tuple[list[str], list[str]]:
+        """Return the status bar: recipe, place, target, costs."""
+        model = self._control.model
+        view = model.steps.get(self.place)
+        step = f"step {view.number}/{len(model.steps)}" if view is not None else TITLES.get(self.place, "")
+        return ["sagewizard", model.recipe, step], run_costs(self._control)
+
+    def _draw_echo(self) -> None:
+        step = self.place
+        if step == "algorithm":
+            step = next((s for s in ("train", "tune") if s in self._control.steps), "")
+        self.query_one("#echo", EchoLine).show(self._control.command(step))
+
+    def set_log_size(self, size: str) -> None:
+        """Give the log its size: small, half, whole, hidden."""
+        self._log_size = size
+        for name in LOG_SIZES:
+            self.set_class(name == size, f"-log-{name}")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Switch off what has no effect now, so that the footer shows what has."""
+        control = self._control
+        if action == "run_stop":
+            return any(not j.ended and j.kind != "endpoint" for j in control.model.jobs.values())
+        if action == "run_detach":
+            return control.busy
+        if action in ("run_all", "run_redo"):
+            return not control.busy
+        return True
+
+    # Actions
+
+    def action_run_primary(self) -> None:
+        """Do what the place is for."""
+        pane = self.pane
+        action = pane.primary() if pane is not None else None
+        if action is None:
+            self.notify("This step is at work. You can look at the others meanwhile.", markup=False)
+            return
+        self._stay = False
+        action.run()
+        if pane is not None:
+            pane.update_from(self._control.model, {t.STEPS})
+
+    def action_run_all(self) -> None:
+        """Run all that is left."""
+        self._stay = False
+        if not self._control.run_rest():
+            self.notify("The run is at work already.", markup=False)
+
+    def _neighbour(self, by: int) -> None:
+        all_places = places(tuple(self._control.model.steps))
+        if self.place in all_places:
+            index = all_places.index(self.place) + by
+            if 0 <= index < len(all_places):
+                self._stay = True
+                self.show(all_places[index])
+
+    def action_run_previous(self) -> None:
+        """Look at the place before."""
+        self._neighbour(-1)
+
+    def action_run_next(self) -> None:
+        """Look at the place after."""
+        self._neighbour(1)
+
+    def action_run_redo(self) -> None:
+        """Do this step again, after a question."""
+        from sagewizard.tui.screens.modals import Confirm
+
+        step = self.place
+        view = self._control.model.steps.get(step)
+        if view is None or view.status not in ("done", "failed", "stopped"):
+            self.notify("This step has not been done yet: Enter does it.", markup=False)
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._control.redo_from(step)
+
+        self.app.push_screen(
+            Confirm(
+                f"Do {TITLES.get(step, step)} again?",
+                "What comes after it is out of date then and has to be done again, too.",
+                "Do it again",
+            ),
+            answered,
+        )
+
+    def action_run_stop(self) -> None:
+        """Stop the job on the target, after a question."""
+        from sagewizard.tui.screens.modals import Confirm
+
+        job = next(
+            (j for j in reversed(self._control.model.jobs.values()) if not j.ended and j.kind != "endpoint"),
+            None,
+        )
+        if job is None:
+            self.notify("No job is running.", markup=False)
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._control.stop_job(lambda name: self.notify(f"{name} is asked to stop.", markup=False))
+
+        self.app.push_screen(
+            Confirm("Stop the job?", f"{job.name} ends; what it has done so far is billed.", "Stop the job"),
+            answered,
+        )
+
+    def action_run_detach(self) -> None:
+        """Stop following; the job goes on."""
+        if self._control.busy:
+            self._control.detach()
+            self.notify("Detached: the job goes on. Enter follows it again.", markup=False)
+
+    def action_run_explain(self) -> None:
+        """Read the idea behind this step."""
+        from sagewizard.tui.screens.reading import ExplainScreen
+
+        pane = self.pane
+        if pane is not None:
+            self.app.push_screen(ExplainScreen(pane.explain()))
+
+    def _step_of_place(self) -> str:
+        if self.place == "algorithm":
+            return next((s for s in ("train", "tune") if s in self._control.steps), "")
+        return self.place
+
+    def action_run_code(self) -> None:
+        """Show this step as Python."""
+        from sagewizard.tui.screens.reading import CodeScreen
+
+        self.app.push_screen(CodeScreen(self._control.model, self._step_of_place()))
+
+    def action_run_calls(self) -> None:
+        """Show the API calls of this step."""
+        from sagewizard.tui.screens.reading import CallsScreen
+
+        self.app.push_screen(CallsScreen(self._control.model, self._step_of_place()))
+
+    def action_run_copy(self) -> None:
+        """Copy the command."""
+        self.app.copy(  # type: ignore[attr-defined]
+            self._control.command(self._step_of_place()), "the command", "command.txt"
+        )
+
+    def action_run_log_size(self) -> None:
+        """Change the size of the log."""
+        place = LOG_SIZES.index(self._log_size)
+        self.set_log_size(LOG_SIZES[(place + 1) % len(LOG_SIZES)])
+
+    def action_run_leave(self) -> None:
+        """Go back to Home."""
+        if self._control.busy:
+            self.notify("The run goes on; come back to it from the recent runs.", markup=False)
+        self.app.run_worker(self._home())
+
+    async def _home(self) -> None:
+        await self.app.run_action("app.app_home")

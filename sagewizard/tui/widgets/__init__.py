@@ -1,0 +1,1 @@
+"""Widgets of the app; import each from its own module."""

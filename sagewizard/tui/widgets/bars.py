@@ -1,0 +1,123 @@
+"""Owns the one-line bars: status on top, echo and footer below; each fits itself to the width there is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual.content import Content
+from textual.widgets import Static
+
+from sagewizard.tui.bindings import KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual import events
+
+FOOTER_KEYS = 6
+
+
+class StatusBar(Static):
+    """Left: where you are. Right: target and cost, whose first parts are given up first when it is narrow."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(" sagewizard", **options)
+        self._left: Sequence[str] = ("sagewizard",)
+        self._right: Sequence[str] = ()
+
+    def show(self, left: Sequence[str], right: Sequence[str]) -> None:
+        """Show parts; of `left` the first, of `right` the middle ones give way when there is no room."""
+        if (left, right) != (self._left, self._right):
+            self._left, self._right = left, right
+            self._draw()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Fit again."""
+        self._draw()
+
+    def _draw(self) -> None:
+        width = max(10, self.size.width - 2)
+        left, right = list(self._left), list(self._right)
+
+        def room() -> int:
+            return width - len(" · ".join(left)) - len(" · ".join(right))
+
+        while len(left) > 1 and room() < 2:
+            left.pop(0)
+        # The target (first) and the cost (last two) stay; what is between them gives way.
+        while len(right) > 3 and room() < 2:
+            right.pop(1)
+        while len(left) > 0 and room() < 2:
+            left.pop()
+        one, other = " · ".join(left), " · ".join(right)
+        gap = " " * max(1, width - len(one) - len(other))
+        text = Content.assemble((one, "bold"), gap, other)
+        self.update(text.truncate(width, ellipsis=True) if len(text) > width else text)
+
+
+class EchoLine(Static):
+    """The command that does the same: `$ sagewizard run ...`."""
+
+    def show(self, command: str) -> None:
+        """Show a command, cut at its end when it is too long; copying gives all of it."""
+        self.command = command
+        self._draw()
+
+    command = "sagewizard"
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Fit again."""
+        self._draw()
+
+    def _draw(self) -> None:
+        width = max(10, self.size.width - 2)
+        text = f"$ {self.command}"
+        if len(text) > width:
+            text = text[: width - 1] + "…"
+        self.update(Content(text))
+
+
+class KeyFooter(Static):
+    """At most six keys that work now, then ^p for all others; each can be clicked."""
+
+    def on_mount(self) -> None:
+        """Follow the focus."""
+        self.call_after_refresh(self.redraw)
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Fit again."""
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the keys of the focused widget, its pane and the screen, by their rank."""
+        active = getattr(self.app, "active_keys", None)
+        if active is None or not self.is_mounted:
+            return
+        width = max(20, self.size.width - 2)
+        offered = [(key, node) for key, node in active() if key.footer and _enabled(node, key.action)]
+        ranked = sorted(enumerate(offered), key=lambda pair: (pair[1][0].footer, pair[0]))
+        last = " ^p commands"
+        chosen: list[Content] = []
+        used = len(last)
+        for _place, (key, node) in ranked:
+            label = getattr(node, "key_labels", {}).get(key.id, key.label)
+            text = f"{key.short} {label}  "
+            if len(chosen) == FOOTER_KEYS or used + len(text) > width:
+                continue
+            used += len(text)
+            chosen.append(
+                Content.from_markup(
+                    f"[@click=app.press_key('{key.id}')][b]$key[/b] $label[/]  ", key=key.short, label=label
+                )
+            )
+        end = Content.from_markup("[@click=app.press_key('app.palette')][b]^p[/b] commands[/]")
+        self.update(Content.assemble(*chosen, end))
+
+
+def _enabled(node: Any, action: str) -> bool:
+    return node.check_action(action, ()) is True
+
+
+def by_id(key_id: str) -> Any:
+    """Return a key of the registry by its id."""
+    return next(key for key in KEYS if key.id == key_id)

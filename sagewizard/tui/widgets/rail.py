@@ -1,0 +1,73 @@
+"""Owns the step rail: every place of the run with its state as a glyph and, where there is room, a word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from sagewizard.tui.panes import places
+from sagewizard.tui.panes.base import TITLES
+from sagewizard.tui.words import STATES
+
+if TYPE_CHECKING:
+    from sagewizard.tui.control import RunControl
+
+STYLES = {
+    "running": "bold $text-accent",
+    "done": "$text-success",
+    "failed": "bold $text-error",
+    "stale": "$text-warning",
+}
+
+
+class Rail(OptionList):
+    """The places of the run, one a line; moving the cursor shows the place."""
+
+    KEYS_OF: ClassVar[str] = "rail"
+
+    def __init__(self, control: RunControl, **options: str) -> None:
+        super().__init__(id=options.get("id"))
+        self.control = control
+        self._shown: list[tuple[str, str]] = []
+
+    def draw(self, place: str) -> None:
+        """Draw states and put the cursor on a place."""
+        model = self.control.model
+        all_places = places(tuple(model.steps))
+        wanted = []
+        for name in all_places:
+            state = self.state_of(name)
+            wanted.append((name, state))
+        if [name for name, _state in wanted] != [name for name, _state in self._shown]:
+            self.clear_options()
+            self.add_options([Option(self._line(name, state), id=name) for name, state in wanted])
+        else:
+            for (name, state), (_name, before) in zip(wanted, self._shown, strict=True):
+                if state != before:
+                    self.replace_option_prompt(name, self._line(name, state))
+        self._shown = wanted
+        if place in all_places and self.highlighted != all_places.index(place):
+            with self.prevent(OptionList.OptionHighlighted):
+                self.highlighted = all_places.index(place)
+
+    def state_of(self, name: str) -> str:
+        """Return the state of a place; the algorithm's form is done when its step is."""
+        model = self.control.model
+        if name == "algorithm":
+            step = next((s for s in ("train", "tune") if s in model.steps), "")
+            return "done" if step and model.step(step).status != "waiting" else "waiting"
+        if self.control.stale == name:
+            return "stale"
+        return model.step(name).status
+
+    def _line(self, name: str, state: str) -> Content:
+        glyph, word = STATES.get(state, ("?", state))
+        step = self.control.model.steps.get(name)
+        number = f"{step.number}" if step is not None else " "
+        text = f"{glyph} {number:>2} {TITLES.get(name, name)}"
+        tail = f" {word}" if state in ("running", "failed", "stopped", "stale") else ""
+        style = STYLES.get(state, "")
+        return Content.assemble((text + tail, style)) if style else Content(text + tail)
