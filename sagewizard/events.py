@@ -457,3 +457,7 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise TypeError(f"{name} must be {hint.__name__}")
     return value
+
+
+# The kinds of a tuning job have a file of their own, which enters them into KINDS; a journal may hold them.
+import sagewizard.tuning_events  # noqa: E402, F401
