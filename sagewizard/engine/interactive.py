@@ -79,11 +79,12 @@ class Interactive:
     def table(self, cancel: threading.Event | None = None) -> Table:
         """Return the run's data, loaded when first asked for. DataError when it is not the same any more."""
         with self._lock:
-            if self._table is None:
-                state = states.load(self.folder)
+            state = states.load(self.folder)
+            begun = state.outputs("dataset").get("fingerprint")
+            if self._table is None or begun not in (None, self._table.fingerprint):
                 self._table, _findings = load_table(
                     recipe_of(self.settings, state), self.settings, cancel=cancel or threading.Event(),
-                    begun=state.outputs("dataset").get("fingerprint"),
+                    begun=begun,
                 )  # fmt: skip
             return self._table
 

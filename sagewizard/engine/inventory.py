@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.engine import state as states
+from sagewizard.engine.api import error_message, is_missing
 from sagewizard.engine.costs import CostMeter
 from sagewizard.engine.ledger import JOBS
 from sagewizard.engine.recorder import Recorder
-from sagewizard.engine.teardown import Teardown
+from sagewizard.engine.teardown import ENDED, Teardown
 from sagewizard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +72,49 @@ def check(engine: Engine, entries: Iterable[Entry], *, cancel: threading.Event |
             note = "ended" if entry.kind in JOBS else "gone already"
             engine.ledger.deleted(entry.id, now=now, note=note)
     return there
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the target said when it was asked for something that should be gone."""
+
+    kind: str
+    name: str
+    operation: str
+    answer: str
+    gone: bool
+
+
+_DESCRIBE = {
+    "endpoint": ("DescribeEndpoint", "EndpointName", "EndpointStatus"),
+    "endpoint-config": ("DescribeEndpointConfig", "EndpointConfigName", ""),
+    "model": ("DescribeModel", "ModelName", ""),
+    "training-job": ("DescribeTrainingJob", "TrainingJobName", "TrainingJobStatus"),
+    "transform-job": ("DescribeTransformJob", "TransformJobName", "TransformJobStatus"),
+}
+
+
+def prove(engine: Engine, things: Iterable[tuple[str, str]]) -> list[Proof]:
+    """Ask the target for each (kind, name), and return its own words; what has no question is left out."""
+    api = engine.api()
+    found = []
+    for kind, name in things:
+        if kind not in _DESCRIBE:
+            continue
+        operation, member, status_member = _DESCRIBE[kind]
+        parameters: dict[str, Any] = {member: name}
+        try:
+            answer = api("sagemaker", operation, show=False, **parameters)
+        except Exception as error:
+            if not is_missing(error):
+                raise
+            found.append(Proof(kind, name, operation, error_message(error), True))
+            continue
+        status = str(answer.get(status_member, "")) if status_member else ""
+        # Jobs stay as a record that costs nothing; they are over when they have ended.
+        gone = kind in JOBS and status in ENDED
+        found.append(Proof(kind, name, operation, status or "it is there", gone))
+    return found
 
 
 def delete(

@@ -1,10 +1,83 @@
-"""Owns the keys of the predict, transform, evaluate and teardown panes, and of Resources and Runs."""
+"""Owns the key bindings of the results: panes from predict to teardown, Resources and Runs."""
+
+# ruff: noqa: E501  # one key a line reads as the table that it is
 
 from __future__ import annotations
 
-from sagewizard.tui.keytable import Key  # noqa: TC001  # the table below will make some
+from sagewizard.tui.keytable import Key
 
-KEYS: tuple[Key, ...] = ()
+KEYS: tuple[Key, ...] = (
+    Key("predict.next", "n", "next row", "Take the next test row.", "predict: Next row", 1),
+    Key("predict.previous", "p", "row before", "Take the test row before.", "predict: Row before"),
+    Key("predict.random", "r", "random", "Take a test row at random.", "predict: Random row", 2),
+    Key("predict.choose", "g", "go to row", "Type the number of a test row.", "predict: Go to row"),
+    Key("predict.draw", "w", "your own", "Draw a digit, or change the values, and send that.", "predict: Your own", 3),
+    Key("predict.load", "o", "take row", "Copy the test row into the canvas or the fields.", "predict: Copy row"),
+    Key("predict.test-set", "t", "test set", "Send the whole test set and count.", "predict: Whole test set", 4),
+    Key("predict.bodies", "v", "bodies", "Show request and reply whole, or their beginning.", "predict: Show bodies"),
+    Key("canvas.up", "up", "up", "Move up."),
+    Key("canvas.down", "down", "down", "Move down."),
+    Key("canvas.left", "left", "left", "Move left."),
+    Key("canvas.right", "right", "right", "Move right."),
+    Key("canvas.ink", "space", "ink", "Put ink; again for less of it, and at last paper.", "canvas: Ink", 1),
+    Key("canvas.darker", "plus,equals_sign", "darker", "Put more ink.", "canvas: Darker", 2),
+    Key("canvas.lighter", "minus", "lighter", "Take ink away.", "canvas: Lighter"),
+    Key("canvas.clear", "delete", "clear", "Begin with empty paper.", "canvas: Clear", 3),
+    Key("canvas.undo", "backspace,u", "undo", "Take back the last change.", "canvas: Undo"),
+    Key("transform.next", "right_square_bracket,n", "next lines", "Show the next output lines.",
+        "transform: Next lines", 1),
+    Key("transform.previous", "left_square_bracket,p", "lines before", "Show the output lines before.",
+        "transform: Lines before", 2),
+    Key("transform.wrong", "w", "only wrong", "Show only the lines with a wrong answer, or all.",
+        "transform: Only wrong", 3),
+    Key("evaluate.lower", "left", "lower", "Lower the threshold: more rows are called positive.",
+        "evaluate: Lower threshold", 1),
+    Key("evaluate.higher", "right", "higher", "Raise the threshold: fewer rows are called positive.",
+        "evaluate: Higher threshold", 2),
+    Key("evaluate.much-lower", "shift+left,minus", "much lower", "Lower the threshold by a step of 0.05.",
+        "evaluate: Much lower threshold"),
+    Key("evaluate.much-higher", "shift+right,plus,equals_sign", "much higher",
+        "Raise the threshold by a step of 0.05.", "evaluate: Much higher threshold"),
+    Key("evaluate.model", "m", "model's own", "Go back to the threshold that training chose.",
+        "evaluate: Model's threshold", 4),
+    Key("evaluate.best", "b", "best F1", "Go to the threshold with the best F1 on these rows.",
+        "evaluate: Best F1", 5),
+    Key("evaluate.curve", "v", "curve", "Change between ROC and precision-recall.", "evaluate: Change curve", 3),
+    Key("evaluate.next", "right_square_bracket,n", "more mistakes", "Show the next mistakes.",
+        "evaluate: Next mistakes", 6),
+    Key("evaluate.previous", "left_square_bracket,p", "mistakes before", "Show the mistakes before.",
+        "evaluate: Mistakes before"),
+    Key("teardown.delete", "delete,D", "delete one", "Delete the selected resource.", "teardown: Delete one", 2),
+    Key("resources.delete", "delete,D", "delete", "Delete the selected resource, after a question.",
+        "resources: Delete", 1),
+    Key("resources.delete-all", "A", "delete all", "Delete everything in the list, after a question.",
+        "resources: Delete all", 2),
+    Key("resources.refresh", "r", "look again", "Ask the target again what is there.", "resources: Look again", 3),
+    Key("resources.filter", "slash", "filter", "Filter the list as you type.", "resources: Filter", 4),
+    Key("resources.data", "b", "stored data", "Show the runs' data in the bucket too, or leave it out.",
+        "resources: Stored data", 5),
+    Key("resources.close", "escape", "back", "Empty the filter, then go back.", "resources: Back", 6),
+    Key("runs.open", "enter", "open", "Open the selected run.", "runs: Open", 1),
+    Key("runs.resume", "u", "resume", "Open the run and go on where it stopped.", "runs: Resume", 2),
+    Key("runs.mark", "space", "mark", "Mark a run, to compare it with another.", "runs: Mark", 3),
+    Key("runs.compare", "v", "compare", "Compare the two marked runs, or the marked with the selected one.",
+        "runs: Compare two", 4),
+    Key("runs.export", "x", "export", "Write metrics and settings of the list to a JSON and a CSV file.",
+        "runs: Export", 5),
+    Key("runs.filter", "slash", "filter", "Filter the list as you type.", "runs: Filter", 6),
+    Key("runs.close", "escape", "back", "Empty the filter, then go back.", "runs: Back", 7),
+    Key("compare.close", "escape,q", "back", "Go back to the runs.", "compare: Back", 1),
+)  # fmt: skip
+"""In the order of help; `footer` ranks within one part."""
 
-TITLES: dict[str, str] = {}
-"""What each `where` is called in help and docs/keys.md, e.g. `{"predict": "Predict pane"}`."""
+TITLES: dict[str, str] = {
+    "predict": "Predict pane",
+    "canvas": "Canvas",
+    "transform": "Transform pane",
+    "evaluate": "Evaluate pane",
+    "teardown": "Teardown pane",
+    "resources": "Resources",
+    "runs": "Runs",
+    "compare": "Comparison",
+}
+"""What each `where` is called in help and docs/keys.md."""

@@ -1,0 +1,210 @@
+"""Owns the teardown pane: what is alive and its price, deleting it, then the proof that it is gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.widgets import Static
+
+from sagewizard.render.cells import clean
+from sagewizard.render.units import duration
+from sagewizard.tui import model as t
+from sagewizard.tui.bindings import bindings_for
+from sagewizard.tui.panes.base import Action, StepPane
+from sagewizard.tui.widgets.rows import RowTable
+from sagewizard.tui.words import dollars, per_hour, plural
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from sagewizard.engine.inventory import Proof
+    from sagewizard.errors import SageWizardError
+    from sagewizard.tui.control import RunControl
+    from sagewizard.tui.model import ResourceView, RunModel
+
+BUCKET = "s3-prefix"
+
+
+class TeardownPane(StepPane):
+    """A table of what is alive; below it what the target has said to be gone, in its own words."""
+
+    KEYS_OF = "teardown"
+    BINDINGS = bindings_for("teardown")
+    TOPICS = frozenset((t.RUN, t.STEPS, t.RESOURCES, t.COST))
+    BODY_BEFORE = True
+
+    def __init__(self, step: str, control: RunControl) -> None:
+        super().__init__(step, control)
+        self.proofs: dict[tuple[str, str], Proof] = {}
+        self.deleting: set[str] = set()
+        self._asked: frozenset[tuple[str, str]] = frozenset()
+
+    def compose_body(self) -> ComposeResult:
+        """Lay out the table, the bill and the proof."""
+        yield Static(id="teardown-head")
+        yield RowTable(id="teardown-alive")
+        yield Static(id="teardown-bill")
+        yield Static(id="teardown-gone")
+
+    def on_mount(self) -> None:
+        """Let ages and costs move on."""
+        super().on_mount()
+        self.set_interval(1.0, self._tick)
+
+    def refresh_body(self, model: RunModel, topics: set[str]) -> None:
+        """Follow what is alive and what is gone; ask for the proof when nothing is at work."""
+        self._draw(model)
+        gone = frozenset((view.kind, view.name) for view in model.gone)
+        if gone and gone != self._asked and not self.control.busy and not self.deleting:
+            self._asked = gone
+            self._ask_for_proof(sorted(gone))
+
+    def own_action(self) -> Action | None:
+        """Delete what came alive again after a finished teardown."""
+        if self.view.status in ("done", "skipped") and self._alive(self.model) and not self.control.busy:
+            return Action(
+                "Tear down what is alive",
+                lambda: self._delete([view.name for view in self._alive(self.model)]),
+            )
+        return None
+
+    def action_teardown_delete(self) -> None:
+        """Delete the selected resource, after a question."""
+        table = self.query_one("#teardown-alive", RowTable)
+        chosen = next((v for v in self._alive(self.model) if v.name == table.key), None)
+        if chosen is None:
+            self.app.notify("Nothing is alive: there is nothing to delete.", markup=False)
+            return
+        if self.control.busy:
+            self.app.notify("The run is at work: wait for it, or detach with d.", markup=False)
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._delete([chosen.name])
+
+        price = f" It ends {per_hour(chosen.hourly_usd)}." if chosen.hourly_usd else ""
+        text = f"{chosen.kind} {chosen.name} cannot be brought back.{price}"
+        if self.model.target == "aws":
+            from sagewizard.tui.screens.modals import TypedConfirm
+
+            self.app.push_screen(
+                TypedConfirm(
+                    f"Delete this {chosen.kind} on AWS?", f"{text} Type its name to go on.", chosen.name
+                ),
+                answered,
+            )
+        else:
+            from sagewizard.tui.screens.modals import Confirm
+
+            self.app.push_screen(Confirm(f"Delete this {chosen.kind}?", text, "Delete"), answered)
+
+    # Inside
+
+    def _delete(self, names: list[str]) -> None:
+        self.deleting |= set(names)
+
+        def done(failed: list[tuple[str, str]]) -> None:
+            self.deleting -= set(names)
+            for name, reason in failed:
+                self.app.notify(f"{name} is still there: {reason}", severity="error", markup=False)
+            if self.is_attached:
+                self.update_from(self.model, {t.RESOURCES})
+
+        self.control.teardown(names, on_done=done)
+        self._draw(self.model)
+
+    def _alive(self, model: RunModel) -> list[ResourceView]:
+        return [view for view in model.alive.values() if view.kind != BUCKET]
+
+    def _ask_for_proof(self, things: list[tuple[str, str]]) -> None:
+        control = self.control
+
+        def ask() -> list[Proof]:
+            from sagewizard.engine.inventory import prove
+
+            return prove(control.engine(), things)
+
+        def told(proofs: list[Proof]) -> None:
+            self.proofs = {(proof.kind, proof.name): proof for proof in proofs}
+            if self.is_attached:
+                self._draw(self.model)
+
+        self.control.call(ask, told, self._no_proof)
+
+    def _no_proof(self, error: SageWizardError) -> None:
+        self._asked = frozenset()
+        self.app.notify(
+            f"The proof could not be asked for: {error.message}", severity="warning", markup=False
+        )
+
+    def _tick(self) -> None:
+        if self.display and self._alive(self.model):
+            self._draw_table(self.model)
+
+    def _draw(self, model: RunModel) -> None:
+        self._draw_table(model)
+        self._draw_bill(model)
+        self._draw_gone(model)
+        self._frame(model)
+
+    def _draw_table(self, model: RunModel) -> None:
+        alive, now = self._alive(model), self.control.clock.now()
+        head, table = self.query_one("#teardown-head", Static), self.query_one("#teardown-alive", RowTable)
+        table.display = bool(alive)
+        if not alive:
+            head.update(
+                Text(
+                    "✓ Nothing of this run is alive." if model.run_id else "· This run has made nothing yet."
+                )
+            )
+            return
+        hourly = sum(view.hourly_usd or 0.0 for view in alive)
+        word = "would cost" if model.simulated else "costs"
+        text = Text(f"● {plural(len(alive), 'resource')} alive", "bold")
+        text.append(
+            f", together {word} {per_hour(hourly) or '$0/h'}.  D deletes the selected one", "not bold"
+        )
+        head.update(text)
+        table.fill(
+            ("state", "kind", "name", "alive for", "per hour", "so far"),
+            {
+                view.name: (
+                    self._state(view),
+                    view.kind,
+                    view.name,
+                    duration(max(0.0, now - view.since)),
+                    per_hour(view.hourly_usd) or "-",
+                    dollars(view.hourly_usd * max(0.0, now - view.since) / 3600) if view.hourly_usd else "-",
+                )
+                for view in alive
+            },
+        )
+
+    def _state(self, view: ResourceView) -> str:
+        if view.name in self.deleting:
+            return "▶ deleting"
+        return "✗ stuck" if view.problem else "● alive"
+
+    def _draw_bill(self, model: RunModel) -> None:
+        lines = [Text(f"✗ {view.name}: {clean(view.problem)}") for view in self._alive(model) if view.problem]
+        if any(view.kind == BUCKET for view in model.alive.values()):
+            lines.append(
+                Text("The run's data in the bucket stays, unless teardown.delete_data says otherwise.", "dim")
+            )
+        self.query_one("#teardown-bill", Static).update(Text("\n").join(lines))
+
+    def _draw_gone(self, model: RunModel) -> None:
+        lines = []
+        if model.gone:
+            lines.append(Text("Gone: the target was asked for each, and this is what it said", "bold"))
+        for view in model.gone:
+            proof = self.proofs.get((view.kind, view.name))
+            if proof is None:
+                lines.append(Text(f"✓ {view.kind} {view.name} is deleted"))
+                continue
+            mark, word = ("✓", "gone") if proof.gone else ("✗", "still there")
+            lines.append(Text(f"{mark} {view.kind} {view.name}: {word}"))
+            lines.append(Text(f"    {proof.operation} → {clean(proof.answer)}", "dim"))
+        self.query_one("#teardown-gone", Static).update(Text("\n").join(lines))
