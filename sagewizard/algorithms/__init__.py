@@ -60,6 +60,7 @@ __all__ = [
 
 _MODULES = {
     "linear-learner": "linear_learner",
+    "xgboost": "xgboost",
     "kmeans": "kmeans",
     "pca": "pca",
     "sklearn": "sklearn",
@@ -88,14 +89,23 @@ def get(name: str) -> Algorithm:
     return _load(name)
 
 
-def validate(name: str, hyperparameters: Mapping[str, str]) -> list[Problem]:
-    """List what is wrong with hyperparameters of an algorithm; empty when nothing is."""
-    return _validate(get(name), hyperparameters)
+def validate(name: str, hyperparameters: Mapping[str, str], version: str | None = None) -> list[Problem]:
+    """List what is wrong with hyperparameters of an algorithm; empty when nothing is.
+
+    With an image `version`, names that this version does not know are wrong as well.
+    """
+    return _validate(get(name), hyperparameters, version)
 
 
 def image_uri(name: str, region: str, version: str | None = None) -> str:
     """Write the image URI of an algorithm in a region; UsageError for an unknown region or version."""
-    return build_uri(get(name).image, region, version)
+    algorithm = get(name)
+    sources = [source for source in algorithm.images if version in source.tags]
+    if version is not None and not sources:
+        raise UsageError(
+            f"{name} has no version {version}", remedy=f"Choose one of: {', '.join(algorithm.versions)}."
+        )
+    return build_uri(sources[0] if sources else algorithm.image, region, version)
 
 
 def find_by_image(uri: str) -> tuple[Algorithm, str] | None:
@@ -109,10 +119,10 @@ def find_by_image(uri: str) -> tuple[Algorithm, str] | None:
     except ValueError:
         return None
     for name in _MODULES:
-        source = _load(name).image
-        if image.repository != source.repository or source.accounts.get(image.region) != image.account:
-            continue
-        version = next((version for version, tag in source.tags.items() if tag == image.tag), None)
-        if version is not None:
-            return _load(name), version
+        for source in _load(name).images:
+            if image.repository != source.repository or source.accounts.get(image.region) != image.account:
+                continue
+            version = next((version for version, tag in source.tags.items() if tag == image.tag), None)
+            if version is not None:
+                return _load(name), version
     return None

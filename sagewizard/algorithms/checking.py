@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from sagewizard.algorithms.schema import Algorithm
 
 
-def validate(algorithm: Algorithm, hyperparameters: Mapping[str, str]) -> list[Problem]:
+def validate(
+    algorithm: Algorithm, hyperparameters: Mapping[str, str], version: str | None = None
+) -> list[Problem]:
     """List everything wrong with `hyperparameters`; an empty list means a job may be started with them.
+
+    `version` is the image's; without one, whatever any version knows is right.
 
     Order: as written for names and values, then missing ones, then what does not go together. These are
     the words of recipes and forms; the container refuses the same things in sentences of its own.
@@ -30,6 +34,13 @@ def validate(algorithm: Algorithm, hyperparameters: Mapping[str, str]) -> list[P
             near = get_close_matches(key, known, n=1, cutoff=0.6)
             message = f"{algorithm.name} has no hyperparameter of this name"
             problems.append(Problem(key, message, nearest=near[0] if near else None, value=value))
+            continue
+        if version is not None and entry.versions and version not in entry.versions:
+            message = (
+                f"version {version} of {algorithm.name} does not know it "
+                f"(known to {', '.join(entry.versions)})"
+            )
+            problems.append(Problem(key, message, value=value))
             continue
         fault = entry.fault(value)
         if fault is None:

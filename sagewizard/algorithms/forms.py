@@ -25,15 +25,19 @@ class Extras(TypedDict, total=False):
     tunable: Tunable
     only_when: tuple[tuple[str, tuple[str, ...]], ...]
     advanced: bool
+    internal: bool
+    versions: tuple[str, ...]
 
 
-def count(name: str, title: str, text: str, default: str, **extras: Unpack[Extras]) -> Hyperparameter:
+def count(
+    name: str, title: str, text: str, default: str | None = None, **extras: Unpack[Extras]
+) -> Hyperparameter:
     """Describe a whole number from 1 on."""
     return Hyperparameter(name, Kind.INTEGER, title, text, default, interval=COUNT, **extras)
 
 
 def number(
-    name: str, title: str, text: str, default: str, interval: Interval, **extras: Unpack[Extras]
+    name: str, title: str, text: str, default: str | None, interval: Interval, **extras: Unpack[Extras]
 ) -> Hyperparameter:
     """Describe a number inside an interval."""
     return Hyperparameter(name, Kind.FLOAT, title, text, default, interval=interval, **extras)

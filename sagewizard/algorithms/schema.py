@@ -92,7 +92,8 @@ class Hyperparameter:
 
     `words` are accepted besides a number (`auto`, `balanced`). `only_when` maps other hyperparameters to
     the values under which this one has an effect; forms hide it otherwise. `advanced` ones are folded away
-    in forms. `internal` ones are set by SageMaker itself and never offered.
+    in forms. `internal` ones are set by SageMaker itself and never offered. `versions` lists the image
+    versions that know it; empty means all of them.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Hyperparameter:
     only_when: tuple[tuple[str, tuple[str, ...]], ...] = ()
     advanced: bool = False
     internal: bool = False
+    versions: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> str:
@@ -218,8 +220,9 @@ class Algorithm:
     """One built-in algorithm, whole.
 
     `rules` check what no single hyperparameter can know, such as a loss that does not go with the
-    predictor type; they see only values that are right on their own. With `script_mode` a script of
-    the person's own runs: hyperparameters and channels of any name are its affair.
+    predictor type; they see only values that are right on their own. `image` holds the current versions,
+    `earlier_images` versions that were published in another repository. With `script_mode` a script of the
+    person's own runs: hyperparameters and channels of any name are its affair.
     """
 
     name: str
@@ -236,7 +239,18 @@ class Algorithm:
     input_modes: tuple[str, ...] = ("File",)
     max_instances: int | None = None
     rules: tuple[Callable[[Mapping[str, str]], Iterable[Problem]], ...] = ()
+    earlier_images: tuple[ImageSource, ...] = ()
     script_mode: bool = False
+
+    @property
+    def images(self) -> tuple[ImageSource, ...]:
+        """Every place its images live in, the current one first."""
+        return (self.image, *self.earlier_images)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Every version an image of it can be asked for by."""
+        return tuple(version for source in self.images for version in source.tags)
 
     def hyperparameter(self, name: str) -> Hyperparameter | None:
         """Find a hyperparameter by its exact name."""

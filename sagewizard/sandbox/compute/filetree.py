@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 20
 _RESERVE = 512 << 20  # left free on the disk, whatever the volume size says
-HOST = "algo-1"
+MOST_HOSTS = 8
+"""Processes a distributed job gets at most; each takes a processor and memory of this machine."""
 CHECKPOINTS = "/opt/ml/checkpoints"
 
 
@@ -35,11 +36,22 @@ class TrainingTree:
     """The files of one training job, in the layout of the container contract.
 
     `writable` gives the container copies of its data; otherwise they are hard links to the stored objects,
-    which cost neither time nor disk and must not be written to.
+    which cost neither time nor disk and must not be written to. `host` counts from 1; with several `hosts`
+    each has a tree of its own, and its share of channels that are sharded by key.
     """
 
-    def __init__(self, base: Path, request: Mapping[str, Any], services: Services, *, writable: bool) -> None:
+    def __init__(
+        self,
+        base: Path,
+        request: Mapping[str, Any],
+        services: Services,
+        *,
+        writable: bool,
+        host: int = 1,
+        hosts: int = 1,
+    ) -> None:
         self.base = base
+        self.host, self.hosts = host, hosts
         self.request = request
         self.services = services
         self.writable = writable
@@ -82,11 +94,18 @@ class TrainingTree:
             if self._mode(channel) == "Pipe"
         ]
         count = int(self.request.get("ResourceConfig", {}).get("InstanceCount", 1) or 1)
-        if count > 1:
+        if count > 1 and self.hosts == 1:
             notes.append(
                 f"Sandbox: {count} instances were asked for; the job trains on one, with the data of all."
             )
+        elif count > self.hosts:
+            notes.append(f"Sandbox: {count} instances were asked for; the job trains on {self.hosts}.")
         return notes
+
+    @property
+    def host_names(self) -> list[str]:
+        """The names of all hosts of the job."""
+        return [f"algo-{number}" for number in range(1, self.hosts + 1)]
 
     def download(self, stop: threading.Event) -> None:
         """Fetch channels and checkpoints; ClientFailure says what cannot be had, Cancelled on `stop`."""
@@ -125,12 +144,12 @@ class TrainingTree:
         instance_type = resources.get("InstanceType") or group.get("InstanceType", "ml.m5.large")
         name = group.get("InstanceGroupName", "homogeneousCluster")
         return {
-            "current_host": HOST,
+            "current_host": f"algo-{self.host}",
             "current_instance_type": instance_type,
             "current_group_name": name,
-            "hosts": [HOST],
+            "hosts": self.host_names,
             "instance_groups": [
-                {"instance_group_name": name, "instance_type": instance_type, "hosts": [HOST]}
+                {"instance_group_name": name, "instance_type": instance_type, "hosts": self.host_names}
             ],
             "network_interface_name": "eth0",
         }
@@ -146,9 +165,12 @@ class TrainingTree:
                 " have. Put the data into S3 and use an S3DataSource"
             )
         unpack = channel.get("CompressionType") == "Gzip"
-        for item in select(self.services.objects, source):
+        sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
+        for number, item in enumerate(select(self.services.objects, source)):
             if stop.is_set():
                 raise Cancelled
+            if sharded and number % self.hosts != self.host - 1:
+                continue
             target = folder / local_path(item.relative, uri_of(item.info))
             if unpack:
                 self._unpack(item, target.with_suffix("") if target.suffix == ".gz" else target, stop)
@@ -249,6 +271,7 @@ class TrainingTree:
         env.update(
             {
                 "SAGEMAKER_BASE_DIR": str(self.base),
+                "SAGEWIZARD_IMAGE": str(request.get("AlgorithmSpecification", {}).get("TrainingImage", "")),
                 "TRAINING_JOB_NAME": request["TrainingJobName"],
                 "TRAINING_JOB_ARN": request["TrainingJobArn"],
                 "SM_MODEL_DIR": str(self.model),
@@ -258,8 +281,8 @@ class TrainingTree:
                 "SM_INPUT_CONFIG_DIR": str(self.base / "input" / "config"),
                 "SM_CHANNELS": json.dumps(sorted(names)),
                 "SM_HPS": json.dumps(hyperparameters),
-                "SM_CURRENT_HOST": HOST,
-                "SM_HOSTS": json.dumps([HOST]),
+                "SM_CURRENT_HOST": f"algo-{self.host}",
+                "SM_HOSTS": json.dumps(self.host_names),
                 "SM_NUM_CPUS": "1",
                 "SM_NUM_GPUS": "0",
                 "SM_NUM_NEURONS": "0",

@@ -30,7 +30,15 @@ FIRST_MODULES = (
     "sagewizard.sandbox.containers.linear_learner.serve",
 )
 # Imported one by one while nobody asks for anything; a launch waits for one of them at most.
-LATER_MODULES = ("sklearn.linear_model", "sklearn.cluster", "sklearn.metrics", "xgboost")
+LATER_MODULES = (
+    "sklearn.linear_model",
+    "sklearn.cluster",
+    "sklearn.metrics",
+    "xgboost",
+    "sagewizard.sandbox.containers.xgb.train",
+    "sagewizard.sandbox.containers.xgb.folds",
+    "sagewizard.sandbox.containers.xgb.serve",
+)
 
 
 class ParentLink:

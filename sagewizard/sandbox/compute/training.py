@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import logging
 import os
 import re
 import stat
 import tempfile
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sagewizard.sandbox.compute.archives import write_tar_gz
-from sagewizard.sandbox.compute.filetree import Cancelled, TrainingTree, upload_folder
+from sagewizard.sandbox.compute.filetree import (
+    MOST_HOSTS,
+    Cancelled,
+    TrainingTree,
+    remove_tree,
+    upload_folder,
+)
 from sagewizard.sandbox.compute.joblog import JobLog, MetricScraper
 from sagewizard.sandbox.compute.launcher import LaunchError
 from sagewizard.sandbox.compute.s3data import ClientFailure, join_uri, parse_uri
 from sagewizard.sandbox.store.objects import NoSuchBucket
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Mapping
 
     from sagewizard.sandbox.compute.launcher import Child, ProcessLauncher
@@ -31,6 +36,7 @@ LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 STOP_GRACE = 120.0
 INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
 _LONGEST_REASON = 1024
+_MEETING_VARIABLE = "SAGEWIZARD_MEETING_POINT"
 _KNOWN_PREFIXES = ("AlgorithmError:", "ClientError:", "InternalServerError:")
 _log = logging.getLogger(__name__)
 
@@ -110,8 +116,8 @@ class _Run:
         self.job = str(request["TrainingJobName"])
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self.job[:40]}-", dir=launcher.jobs))
         self.scraper = MetricScraper([])
-        self.log: JobLog | None = None
-        self.tree: TrainingTree | None = None
+        self.logs: list[JobLog] = []
+        self.trees: list[TrainingTree] = []
         self.started: float | None = None
         self.artifact: str | None = None
 
@@ -133,12 +139,9 @@ class _Run:
         return self._ending("Completed", "Training job completed")
 
     def tidy(self) -> None:
-        if self.log is not None:
-            self.log.close()
-        if self.tree is not None:
-            self.tree.remove()
-        with contextlib.suppress(OSError):
-            self.folder.rmdir()
+        for log in self.logs:
+            log.close()
+        remove_tree(self.folder)
 
     def _ending(self, status: str, message: str, reason: str | None = None) -> TrainingOutcome:
         ended = self.services.clock.now()
@@ -174,17 +177,16 @@ class _Run:
 
         self.started = clock.now()
         self.on_status("Downloading", "Downloading input data")
-        self.tree = tree = TrainingTree(
-            self.folder, self.request, self.services, writable=bool(getattr(container, "script_mode", False))
-        )
-        tree.prepare()
-        tree.download(self.stop)
+        self.trees = self._grow(container)
+        for tree in self.trees:
+            tree.prepare()
+            tree.download(self.stop)
         self._pause(pace.training_downloading)
         self.on_status("Downloading", "Downloading the training image")
         self._pause(pace.training_image)
 
         self.on_status("Training", "Training image download completed. Training in progress.")
-        code = self._train(container, tree)
+        code, tree = self._train(container)
         # The service uploads after a failure as well: the output folder, not the model.
         self.on_status("Uploading", "Uploading generated training model")
         failed = code != 0 and not self.stop.is_set()
@@ -194,30 +196,84 @@ class _Run:
         if not self.stop.is_set() and pace.training_uploading > 0:
             clock.wait(self.stop, pace.training_uploading)
 
-    def _train(self, container: Container, tree: TrainingTree) -> int:
+    def _grow(self, container: Container) -> list[TrainingTree]:
+        """Make a tree for each host: one, unless the container trains on several together."""
+        count = int(self.request.get("ResourceConfig", {}).get("InstanceCount", 1) or 1)
+        hosts = min(count, MOST_HOSTS) if getattr(container, "distributed", False) else 1
+        writable = bool(getattr(container, "script_mode", False))
+        if hosts == 1:
+            return [TrainingTree(self.folder, self.request, self.services, writable=writable)]
+        (self.folder / "meeting").mkdir()
+        return [
+            TrainingTree(
+                self.folder / f"algo-{host}",
+                self.request,
+                self.services,
+                writable=writable,
+                host=host,
+                hosts=hosts,
+            )
+            for host in range(1, hosts + 1)
+        ]
+
+    def _train(self, container: Container) -> tuple[int, TrainingTree]:
+        """Run the container on every host; the exit code, and the tree of the host that decided it."""
+        children: list[Child] = []
+        try:
+            for tree in self.trees:
+                children += [self._launch(container, tree)]
+        except LaunchError as error:
+            for child in children:
+                child.terminate(0)
+            raise _Failure(f"{INTERNAL_ERROR} ({error})") from error
+        codes = self._await(children)
+        for child in children:
+            if child.lost and not self.stop.is_set():
+                raise _Failure(f"{INTERNAL_ERROR} ({child.lost})")
+            if child.output_error is not None:
+                raise _Failure(f"{INTERNAL_ERROR} (the job's log could not be written: {child.output_error})")
+        for number in codes:
+            if children[number].exit_code:
+                return children[number].exit_code or 0, self.trees[number]
+        # The master has saved the model, and it need not be the first host: that one may have had no data.
+        return 0, next((tree for tree in self.trees if any(tree.model.iterdir())), self.trees[0])
+
+    def _launch(self, container: Container, tree: TrainingTree) -> Child:
         clock = self.services.clock
-        writer = self.services.logs.writer(LOG_GROUP, f"{self.job}/algo-1-{int(clock.now())}")
-        self.log = log = JobLog(writer, str(tree.base), clock, self.scraper, self.on_metric)
+        writer = self.services.logs.writer(LOG_GROUP, f"{self.job}/algo-{tree.host}-{int(clock.now())}")
+        log = JobLog(writer, str(tree.base), clock, self.scraper, self.on_metric)
+        self.logs.append(log)
         for note in tree.notes():
             log(note)
-        try:
-            child = self.launcher.launch(container.train, env=tree.environment(), cwd=tree.base, on_line=log)
-        except LaunchError as error:
-            raise _Failure(f"{INTERNAL_ERROR} ({error})") from error
-        code = self._await(child)
-        if child.lost and not self.stop.is_set():
-            raise _Failure(f"{INTERNAL_ERROR} ({child.lost})")
-        if child.output_error is not None:
-            raise _Failure(f"{INTERNAL_ERROR} (the job's log could not be written: {child.output_error})")
-        return code
+        env = tree.environment()
+        if tree.hosts > 1:
+            env[_MEETING_VARIABLE] = str(self.folder / "meeting")
+        return self.launcher.launch(container.train, env=env, cwd=tree.base, on_line=log)
 
-    def _await(self, child: Child) -> int:
-        while (code := child.wait(0.1)) is None:
-            if self.stop.is_set():
+    def _await(self, children: list[Child]) -> list[int]:
+        """Wait for all hosts; return them in the order they ended. One that fails takes the others along."""
+        order: list[int] = []
+        while len(order) < len(children):
+            for number, child in enumerate(children):
+                if number in order or child.wait(0.1 / len(children)) is None:
+                    continue
+                order.append(number)
+                if child.exit_code and not self.stop.is_set():
+                    for other in children:
+                        other.terminate(0)
+            if self.stop.is_set() and len(order) < len(children):
                 self.on_status("Stopping", "Stopping the training job")
-                child.terminate(STOP_GRACE)
-                return child.exit_code or 0
-        return code
+                self._stop_all(children)
+        return order
+
+    @staticmethod
+    def _stop_all(children: list[Child]) -> None:
+        """Ask every host to end at the same moment, and end them all when their time is up."""
+        asking = [threading.Thread(target=child.terminate, args=(STOP_GRACE,)) for child in children]
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join()
 
     def _reason(self, tree: TrainingTree, code: int) -> str:
         text = read_failure(tree.output / "failure").replace(str(tree.base), "/opt/ml").strip()
@@ -254,8 +310,10 @@ class _Run:
             return uri + "/"
         packed = self.folder / f"{name}.tar.gz"
         left_out = write_tar_gz(source, packed, modified=self.services.clock.now())
-        if left_out and self.log is not None:
-            self.log(f"Sandbox: not packed into {name}.tar.gz, being no files: {', '.join(left_out[:20])}")
+        if left_out and self.logs:
+            self.logs[0](
+                f"Sandbox: not packed into {name}.tar.gz, being no files: {', '.join(left_out[:20])}"
+            )
         uri = join_uri(folder, f"{name}.tar.gz")
         bucket, key = parse_uri(uri)
         self.services.objects.put_file(bucket, key, packed, content_type="application/x-tar")

@@ -161,14 +161,16 @@ def run_training(
     program: Callable[[TrainingContainer], None],
     environ: Mapping[str, str] | None = None,
     clock: Clock | None = None,
+    new_log: Callable[[Clock], JobLog] = JobLog,
 ) -> int:
     """Run a training program and return its exit code: 0 done, 2 the customer's error, 1 any other.
 
+    `new_log` makes the log, for a container whose lines have another form.
     The reason of a failure goes to output/failure, prefix included ("ClientError: ..."), and to the log.
     """
     environ = os.environ if environ is None else environ
     clock = clock or SystemClock()
-    log = JobLog(clock)
+    log = new_log(clock)
     try:
         container = open_container(environ, clock, log)
         _listen_for_stop(container.stopping)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Container:
     """A program for an image: `train` and `serve` are entries "package.module:function".
 
-    A container of `script_mode` runs people's own code and gets copies of its data.
+    A container of `script_mode` runs people's own code and gets copies of its data. A `distributed` one is
+    started once for each instance of a job.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Container:
     serve: str
     metric_definitions: tuple[MetricDefinition, ...]
     script_mode: bool = False
+    distributed: bool = False
 
 
 _PACKAGE = "sagewizard.sandbox.containers"
@@ -33,7 +35,9 @@ _ENTRIES = {
     "linear-learner": (f"{_PACKAGE}.linear_learner.train:main", f"{_PACKAGE}.linear_learner.serve:main"),
     "kmeans": (f"{_PACKAGE}.kmeans.train:main", f"{_PACKAGE}.kmeans.serve:main"),
     "pca": (f"{_PACKAGE}.pca.train:main", f"{_PACKAGE}.pca.serve:main"),
+    "xgboost": (f"{_PACKAGE}.xgb.train:main", f"{_PACKAGE}.xgb.serve:main"),
 }
+_DISTRIBUTED = frozenset({"xgboost"})
 _SCRIPT = (f"{_PACKAGE}.script.train:main", f"{_PACKAGE}.script.serve:main")
 
 
@@ -48,9 +52,10 @@ def resolve(image_uri: str) -> Container:
     found = algorithms.find_by_image(image_uri)
     if found is None or found[0].name not in _ENTRIES:
         known = ", ".join(
-            f"{algorithms.get(name).image.repository}:{version}"
+            f"{source.repository}:{tag}"
             for name in _ENTRIES
-            for version in algorithms.get(name).image.tags
+            for source in algorithms.get(name).images
+            for tag in source.tags.values()
         )
         frameworks = ", ".join(images.REPOSITORIES)
         raise LookupError(
@@ -59,4 +64,11 @@ def resolve(image_uri: str) -> Container:
         )
     algorithm, version = found
     train, serve = _ENTRIES[algorithm.name]
-    return Container(algorithm.name, version, train, serve, algorithm.metric_definitions)
+    return Container(
+        algorithm.name,
+        version,
+        train,
+        serve,
+        algorithm.metric_definitions,
+        distributed=algorithm.name in _DISTRIBUTED,
+    )
