@@ -182,5 +182,7 @@ def _sandbox(commands: Any) -> None:
     reset = _add(sandbox, "reset", "sandbox:reset", "stop it and delete everything that it keeps")
     reset.add_argument("--yes", action="store_true", help="do not ask")
     _add(sandbox, "env", "sandbox:env", "print the variables that point boto3 or the AWS CLI at it")
+    execute = _add(sandbox, "exec", "sandbox:execute", "run a program that sees AWS as the sandbox")
+    execute.add_argument("arguments", metavar="COMMAND", nargs="...", help="the program and its arguments")
     for parser in (start, status):
         parser.add_argument("--json", action="store_true", help="as JSON")

@@ -1,20 +1,39 @@
-"""The commands `sandbox start|stop|status|reset|env`."""
+"""The commands `sandbox start|stop|status|reset|env|exec`."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from sagewizard import settings as settings_module
 from sagewizard.cli.terminal import console
-from sagewizard.errors import UsageError
+from sagewizard.errors import SandboxError, UsageError
 from sagewizard.exit_codes import ExitCode
 from sagewizard.sandbox import launcher
+from sagewizard.sandbox.child import environment, keeper
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator, Mapping
+
+    from sagewizard.settings import Settings
+
+_EXEC_FOLDER = "child"
+_NOT_FOUND, _CANNOT_RUN = 127, 126
+_IDLE_SECONDS = 7200.0
+_NOT_COVERED = (
+    'Use it with: eval "$(sagewizard sandbox env)"',
+    "It covers boto3, the AWS CLI and whatever else reads these variables. It does not cover:",
+    "- get_execution_role() and other STS calls of the SageMaker SDK, which go to AWS whatever is set",
+    "- clients made with an endpoint_url, a profile or keys of their own, and unsigned ones",
+    "- programs that were started before, such as a notebook server",
+    "`sagewizard sandbox exec -- COMMAND` covers these for Python programs, and keeps them from AWS hosts.",
+)
 
 
 def start(options: argparse.Namespace) -> int:
@@ -87,20 +106,69 @@ def reset(options: argparse.Namespace) -> int:
 
 
 def env(_options: argparse.Namespace) -> int:
-    """Print shell lines for boto3 and the AWS CLI."""
-    address = launcher.ensure(settings_module.load())
-    out = console(sys.stdout)
-    out.line("unset AWS_PROFILE AWS_SESSION_TOKEN")
-    for name, value in (
-        ("AWS_ENDPOINT_URL", address.url),
-        ("AWS_ACCESS_KEY_ID", address.credentials.access_key),
-        ("AWS_SECRET_ACCESS_KEY", address.credentials.secret_key),
-        ("AWS_DEFAULT_REGION", address.region),
-        ("AWS_REGION", address.region),
-    ):
+    """Print shell lines for whatever reads AWS's variables, and say on stderr what they do not cover."""
+    settings = settings_module.load()
+    address = launcher.ensure(settings)
+    with _writing(settings):
+        variables = environment.plain_variables(address, settings.sandbox / _EXEC_FOLDER, os.environ)
+    out, err = console(sys.stdout), console()
+    out.line(f"unset {' '.join(environment.to_unset(os.environ, variables))}")
+    for name, value in variables.items():
         out.line(f"export {name}={shlex.quote(value)}")
-    console().line('Use it with: eval "$(sagewizard sandbox env)"')
+    for line in _NOT_COVERED:
+        err.line(f"# {line}")
     return ExitCode.OK
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Become a program that sees AWS as the sandbox; its exit code and its signals are its own.
+
+    This process is replaced, so that Ctrl-C, job control and the terminal reach the program and nothing
+    else. Only a failure returns: 127 when there is no such program, 126 when it cannot be run, as in shells.
+    """
+    arguments = list(options.arguments)
+    if arguments[:1] == ["--"]:
+        del arguments[0]
+    if not arguments:
+        raise UsageError(
+            "There is no command to run.",
+            remedy="Name one, for instance `sagewizard sandbox exec -- python tutorial.py`.",
+        )
+    settings = settings_module.load()
+    address = launcher.ensure(settings)
+    with _writing(settings):
+        child = environment.child_environment(address, settings.sandbox / _EXEC_FOLDER, os.environ)
+    program = shutil.which(arguments[0], mode=os.F_OK, path=child.get("PATH", os.defpath))
+    if program is None:
+        console().line(f"sagewizard: there is no program {arguments[0]!r} on the path", "bad")
+        return _NOT_FOUND
+    keeper.keep_in_use(settings, _idle_seconds(child))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execve(program, arguments, child)  # noqa: S606 (no shell: the arguments are the person's own)
+    except OSError as error:
+        console().line(f"sagewizard: {program} cannot be run: {error.strerror}", "bad")
+        return _CANNOT_RUN
+
+
+def _idle_seconds(environ: Mapping[str, str]) -> float:
+    """Read how long the server stays unused before it ends; it checks the variable itself."""
+    try:
+        return float(environ.get("SAGEWIZARD_SANDBOX_IDLE", "") or _IDLE_SECONDS)
+    except ValueError:
+        return _IDLE_SECONDS
+
+
+@contextlib.contextmanager
+def _writing(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SandboxError(
+            f"The sandbox cannot keep its files in {settings.sandbox}: {error.strerror}",
+            remedy="Set SAGEWIZARD_HOME to a folder you can write to.",
+        ) from error
 
 
 def _json(value: Any) -> None:

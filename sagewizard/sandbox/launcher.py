@@ -37,6 +37,8 @@ _STATUS_SECONDS = 10.0
 _STATUS_PATH = "/_sagewizard/status"
 _KEY_HEADER = "X-Sagewizard-Key"
 _TAIL_LINES = 15
+# The person's AWS account, moto's switches, and the hook of a program that is itself below `sandbox exec`.
+_NOT_FOR_THE_SERVER = ("AWS_", "MOTO_", "SAGEWIZARD_EXEC_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,7 @@ def _as_descriptor_3(descriptor: int) -> list[tuple[int, int, int]]:
 
 def _environment() -> dict[str, str]:
     """Copy the environment without what belongs to the person's own AWS account."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_FOR_THE_SERVER)}
     # Warnings of the libraries in it are for its log, whatever this command makes of its own.
     kept.pop("PYTHONWARNINGS", None)
     # 32 threads with an allocation arena each would keep 60 MB of freed buffers more than two arenas do.

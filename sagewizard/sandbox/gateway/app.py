@@ -14,6 +14,7 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from sagewizard.sandbox.gateway.errors import AwsError, Protocol, protocol_of, render, request_id
+from sagewizard.sandbox.gateway.iam_simulation import simulation
 from sagewizard.sandbox.gateway.logs_front import LogsFront
 from sagewizard.sandbox.gateway.moto_front import MotoFront, unknown_operation
 from sagewizard.sandbox.gateway.s3.front import S3Front
@@ -133,6 +134,8 @@ class Gateway:
             return self._to_sagemaker(request)
         if service == "logs":
             return self._logs.handle(request)
+        if service == "iam" and (answer := simulation(request)) is not None:
+            return answer
         return self.moto.handle(request, service)
 
     def _to_sagemaker(self, request: Request) -> Response:

@@ -1,0 +1,181 @@
+"""Sends every AWS client of this Python to the sandbox, and keeps everything else in it from AWS hosts.
+
+Two lines of defence. The first replaces endpoint, credentials and signing of each botocore client as it is
+made, whatever was pinned in code: the SageMaker SDK pins its STS endpoint, tutorials name profiles, read
+public buckets unsigned, or carry keys. The second refuses to resolve the name of an AWS host, for what does
+not go through botocore (telemetry, plain downloads); the error says so.
+
+Nothing is imported before the program imports it: botocore is changed when it is loaded.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import re
+import socket
+import sys
+from importlib.machinery import PathFinder
+
+# typing costs 5 ms at every start of Python, and its names stand in annotations only.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+URL, KEY, SECRET = "SAGEWIZARD_EXEC_URL", "SAGEWIZARD_EXEC_KEY", "SAGEWIZARD_EXEC_SECRET"
+_AWS_HOST = re.compile(
+    r"(?:.*\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn|aws\.dev|sagemaker\.aws)"
+    r"|169\.254\.169\.254|169\.254\.170\.(?:2|23)|fd00:ec2::(?:254|23)",
+    re.IGNORECASE,
+)
+
+
+def install() -> None:
+    """Put both lines in place; does nothing where the variables of `sandbox exec` are missing."""
+    url, key, secret = (os.environ.get(name) for name in (URL, KEY, SECRET))
+    if not (url and key and secret):
+        return
+    # Remembered now: a program may change os.environ later.
+    place = _Sandbox(url, key, secret)
+    sys.meta_path.insert(0, _Finder(place.patches()))
+    _refuse_aws_hosts()
+
+
+class _Sandbox:
+    """Where the sandbox is and whose key it takes, and the changes to each module that follow from it."""
+
+    def __init__(self, url: str, key: str, secret: str) -> None:
+        self.url, self.key, self.secret = url, key, secret
+
+    def patches(self) -> dict[str, Callable[[ModuleType], None]]:
+        return {
+            "botocore.args": lambda module: self._clients(module.ClientArgsCreator),
+            "botocore.session": lambda module: self._sessions(module.Session),
+            "aiobotocore.args": lambda module: self._clients(module.AioClientArgsCreator),
+        }
+
+    def _credentials(self, asynchronous: bool) -> Any:
+        if asynchronous:
+            from aiobotocore.credentials import AioCredentials as Kind  # type: ignore[import-not-found]
+        else:
+            from botocore.credentials import Credentials as Kind
+        return Kind(self.key, self.secret)
+
+    def _clients(self, creator: Any) -> None:
+        """Change how a client's endpoint, signer and configuration are made."""
+        original = creator.get_client_args
+        signature = inspect.signature(original)
+        asynchronous = creator.__module__.startswith("aiobotocore")
+
+        @functools.wraps(original)
+        def get_client_args(*args: Any, **options: Any) -> Any:
+            bound = signature.bind(*args, **options)
+            given = bound.arguments
+            given["endpoint_url"] = self.url
+            given["is_secure"] = self.url.startswith("https")
+            given["credentials"] = self._credentials(asynchronous)
+            given["client_config"] = _local(given.get("client_config"))
+            return original(*bound.args, **bound.kwargs)
+
+        creator.get_client_args = get_client_args
+
+    def _sessions(self, session: Any) -> None:
+        """Let every profile name be one without settings, and every session have the sandbox's key."""
+        scoped, credentials = session.get_scoped_config, session.get_credentials
+
+        @functools.wraps(scoped)
+        def get_scoped_config(own: Any) -> Any:
+            from botocore.exceptions import ProfileNotFound
+
+            try:
+                return scoped(own)
+            except ProfileNotFound:
+                return {}
+
+        @functools.wraps(credentials)
+        def get_credentials(own: Any) -> Any:
+            return self._credentials(False)
+
+        session.get_scoped_config = get_scoped_config
+        session.get_credentials = get_credentials
+
+
+def _local(config: Any) -> Any:
+    """Return a client's configuration without what only an AWS host name can do, and never unsigned."""
+    from botocore import UNSIGNED
+    from botocore.config import Config
+
+    config = config or Config()
+    s3 = dict(getattr(config, "s3", None) or {})
+    for name in ("use_accelerate_endpoint", "use_dualstack_endpoint", "us_east_1_regional_endpoint"):
+        s3.pop(name, None)
+    s3["addressing_style"] = "path"
+    changes: dict[str, Any] = {"s3": s3, "proxies": {}}
+    for name in ("inject_host_prefix", "use_dualstack_endpoint", "use_fips_endpoint"):
+        if hasattr(config, name):
+            changes[name] = False
+    if config.signature_version is UNSIGNED:
+        changes["signature_version"] = None
+    return config.merge(Config(**changes))
+
+
+def _refuse_aws_hosts() -> None:
+    """Let no name of an AWS host be resolved in this process."""
+    original = socket.getaddrinfo
+
+    @functools.wraps(original)
+    def getaddrinfo(host: Any, *args: Any, **options: Any) -> Any:
+        name = host.decode("ascii", "replace") if isinstance(host, (bytes, bytearray)) else host
+        if isinstance(name, str) and _AWS_HOST.fullmatch(name.rstrip(".")):
+            raise socket.gaierror(
+                socket.EAI_NONAME,
+                f"{name} belongs to AWS, and a program under `sagewizard sandbox exec` does not reach AWS."
+                " Use boto3 or the SageMaker SDK, which are sent to the sandbox.",
+            )
+        return original(host, *args, **options)
+
+    socket.getaddrinfo = getaddrinfo
+
+
+class _Finder:
+    """Finds the modules to be changed as everybody does, and changes them once they are loaded."""
+
+    def __init__(self, patches: dict[str, Callable[[ModuleType], None]]) -> None:
+        self._patches = patches
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        patch = self._patches.get(name)
+        if patch is None:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or spec.loader is None:
+            return None
+        spec.loader = _Loader(spec.loader, patch)  # type: ignore[assignment]
+        return spec
+
+
+class _Loader:
+    """Loads a module with its own loader, then applies the change."""
+
+    def __init__(self, loader: Any, patch: Callable[[ModuleType], None]) -> None:
+        self._loader, self._patch = loader, patch
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        self._patch(module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)

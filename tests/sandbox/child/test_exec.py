@@ -1,0 +1,365 @@
+"""`sandbox exec` from outside: what a program below it sees, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from sagewizard.sandbox import launcher
+from sagewizard.settings import Settings
+
+PROJECT = Path(__file__).resolve().parents[3]
+ROLE = "arn:aws:sts::123456789012:assumed-role/SageWizardSandboxRole/SageMaker"
+
+
+@pytest.fixture(scope="module")
+def exec_home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("exec-home")
+    yield home
+    launcher.stop(Settings(home=home, data=None), force=True)
+
+
+@pytest.fixture
+def environ(exec_home):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEWIZARD_"))}
+    # An account of one's own, a proxy that answers nobody, and settings that must not be seen below.
+    return kept | {
+        "PYTHONPATH": str(PROJECT),
+        "SAGEWIZARD_HOME": str(exec_home),
+        "AWS_ACCESS_KEY_ID": "AKIAOWNOWNOWNOWNOWN0",
+        "AWS_SECRET_ACCESS_KEY": "own",
+        "AWS_SESSION_TOKEN": "own",
+        "AWS_PROFILE": "own",
+        "AWS_ENDPOINT_URL_S3": "https://s3.amazonaws.com",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "NO_PROXY": "internal.example",
+        "no_proxy": "internal.example",
+    }
+
+
+@pytest.fixture
+def run(environ, tmp_path):
+    def run(source, *arguments, **options):
+        script = tmp_path / "script.py"
+        script.write_text(textwrap.dedent(source))
+        return execute(environ | options.pop("env", {}), sys.executable, str(script), *arguments, **options)
+
+    return run
+
+
+def execute(environ, *command, **options):
+    options.setdefault("capture_output", True)
+    return subprocess.run(
+        [sys.executable, "-m", "sagewizard", "sandbox", "exec", "--", *command],
+        env=environ, timeout=120, check=False, encoding="utf-8", **options,
+    )  # fmt: skip
+
+
+def printed(done):
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_client_goes_to_the_sandbox_whatever_was_pinned(run):
+    seen = printed(
+        run(
+            """
+            import json, boto3
+            from botocore import UNSIGNED
+            from botocore.config import Config
+
+            sts = boto3.client("sts", region_name="eu-west-1", endpoint_url="https://sts.eu-west-1.amazonaws.com")
+            public = boto3.client("s3", config=Config(signature_version=UNSIGNED))
+            virtual = boto3.client("s3", config=Config(s3={"addressing_style": "virtual",
+                                                           "use_accelerate_endpoint": True}))
+            profile = boto3.Session(profile_name="nobodys")
+            keys = boto3.Session(aws_access_key_id="AKIAX", aws_secret_access_key="y", aws_session_token="z")
+            bucket = "sagemaker-us-east-1-123456789012"
+            boto3.client("s3").put_object(Bucket=bucket, Key="a/b", Body=b"42")
+            print(json.dumps({
+                "identity": sts.get_caller_identity()["Arn"],
+                "public": public.get_object(Bucket=bucket, Key="a/b")["Body"].read().decode(),
+                "virtual": virtual.get_object(Bucket=bucket, Key="a/b")["Body"].read().decode(),
+                "profile": profile.client("sts", region_name="us-west-2").get_caller_identity()["Arn"],
+                "keys": keys.client("sts").get_caller_identity()["Arn"],
+                "own": profile.get_credentials().access_key[:4],
+            }))
+            """
+        )
+    )
+    assert seen == {
+        "identity": ROLE, "public": "42", "virtual": "42", "profile": ROLE, "keys": ROLE, "own": "SWSB"
+    }  # fmt: skip
+
+
+def test_a_client_made_after_the_program_changed_its_environment_still_goes_to_the_sandbox(run):
+    seen = printed(
+        run(
+            """
+            import json, os
+            os.environ["AWS_ACCESS_KEY_ID"] = "AKIAINCODE"
+            os.environ["AWS_ENDPOINT_URL"] = "https://s3.amazonaws.com"
+            os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"
+            import boto3
+            client = boto3.client("sts")
+            print(json.dumps([client.meta.region_name, client.get_caller_identity()["Arn"]]))
+            """
+        )
+    )
+    assert seen == ["eu-central-1", ROLE]
+
+
+def test_presigned_addresses_work_with_plain_http(run):
+    seen = printed(
+        run(
+            """
+            import json, urllib.request, boto3
+            s3 = boto3.client("s3")
+            place = {"Bucket": "sagemaker-us-east-1-123456789012", "Key": "signed"}
+            s3.put_object(**place, Body=b"presigned")
+            with urllib.request.urlopen(s3.generate_presigned_url("get_object", place)) as answer:
+                print(json.dumps(answer.read().decode()))
+            """
+        )
+    )
+    assert seen == "presigned"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "s3.amazonaws.com", "sts.cn-north-1.amazonaws.com.cn", "bucket.s3.eu-west-1.amazonaws.com",
+        "SageMaker.us-east-1.api.aws", "169.254.169.254", "169.254.170.2",
+    ],
+)  # fmt: skip
+def test_no_aws_host_is_reached_by_other_ways(run, host):
+    # With the proxy, too: AWS hosts are asked for directly, so that their names are seen here.
+    seen = printed(
+        run(
+            """
+            import json, sys, urllib.error, urllib.request
+            try:
+                urllib.request.urlopen("http://" + sys.argv[1], timeout=5)
+            except urllib.error.URLError as error:
+                print(json.dumps(str(error)))
+            """,
+            host,
+        )
+    )
+    assert f"{host} belongs to AWS" in seen
+    assert "sagewizard sandbox exec" in seen
+
+
+def test_other_names_resolve_as_ever(run):
+    seen = printed(
+        run(
+            """
+            import json, socket
+            print(json.dumps(socket.getaddrinfo("localhost", 80, socket.AF_INET, socket.SOCK_STREAM)[0][4]))
+            """
+        )
+    )
+    assert seen == ["127.0.0.1", 80]
+
+
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [
+        ("pricing", "describe_services()"),
+        ("bedrock-runtime", "converse(modelId='m', messages=[])"),
+        (
+            "sagemaker-featurestore-runtime",
+            "get_record(FeatureGroupName='g', RecordIdentifierValueAsString='1')",
+        ),
+    ],
+)
+def test_a_service_that_is_not_there_is_named_in_the_error(run, service, call):
+    seen = printed(
+        run(
+            f"""
+            import json, boto3
+            from botocore.exceptions import ClientError
+            try:
+                boto3.client({service!r}).{call}
+            except ClientError as error:
+                print(json.dumps(error.response["Error"]))
+            """
+        )
+    )
+    assert seen["Code"] == "UnknownOperationException"
+    assert seen["Message"].startswith("The sandbox does not have the ")
+    assert service.partition("-")[0] in seen["Message"]
+
+
+def test_every_simulated_permission_is_allowed(run):
+    seen = printed(
+        run(
+            """
+            import json, boto3
+            iam = boto3.client("iam")
+            role = iam.get_role(RoleName="SageWizardSandboxRole")["Role"]
+            answer = iam.simulate_principal_policy(
+                PolicySourceArn=role["Arn"], ActionNames=["s3:GetObject", "sagemaker:CreateTrainingJob"],
+                ResourceArns=["arn:aws:s3:::a/*", "*"],
+            )
+            trust = role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"]
+            results = [[r["EvalActionName"], r["EvalResourceName"], r["EvalDecision"]]
+                       for r in answer["EvaluationResults"]]
+            print(json.dumps([trust, answer["IsTruncated"], results]))
+            """
+        )
+    )
+    assert seen == [
+        "sagemaker.amazonaws.com",
+        False,
+        [
+            [action, resource, "allowed"]
+            for resource in ("arn:aws:s3:::a/*", "*")
+            for action in ("s3:GetObject", "sagemaker:CreateTrainingJob")
+        ],
+    ]
+
+
+def test_a_sitecustomize_that_was_there_runs_too(run, tmp_path):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text("import os\nos.environ['CHAINED'] = __file__\n")
+    source = """
+        import json, os, sys, sitecustomize, boto3
+        print(json.dumps([os.environ.get("CHAINED"), sitecustomize.__file__,
+                          boto3.client("sts").get_caller_identity()["Arn"]]))
+    """
+    path = os.pathsep.join([str(PROJECT), str(tmp_path / "site")])
+    own = str(tmp_path / "site" / "sitecustomize.py")
+    assert printed(run(source, env={"PYTHONPATH": path})) == [own, own, ROLE]
+
+
+def test_python_starts_without_importing_anything_of_aws(run):
+    seen = printed(
+        run(
+            """
+            import json, sys
+            names = ("boto3", "botocore", "urllib3", "sagewizard", "sagemaker")
+            print(json.dumps([name for name in names if name in sys.modules]))
+            """
+        )
+    )
+    assert seen == []
+
+
+def test_subprocesses_see_the_sandbox_too(run):
+    seen = printed(
+        run(
+            """
+            import subprocess, sys
+            code = "import boto3, json; print(json.dumps(boto3.client('sts').get_caller_identity()['Arn']))"
+            subprocess.run([sys.executable, "-c", code], check=True)
+            """
+        )
+    )
+    assert seen == ROLE
+
+
+def test_the_exit_code_passes_through(run):
+    assert run("raise SystemExit(7)").returncode == 7
+
+
+def test_stdin_stdout_and_arguments_are_the_programs_own(run):
+    done = run(
+        "import sys; print(sys.stdin.read() + '|'.join(sys.argv[1:]))", "--json", "-x", "--", input="in:"
+    )
+    assert done.stdout == "in:--json|-x|--\n"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_reach_the_program_itself(environ, tmp_path, number):
+    script = tmp_path / "waits.py"
+    script.write_text(
+        "import signal, sys\n"
+        "def leave(number, frame):\n    print('got', number, flush=True)\n    sys.exit(23)\n"
+        "for n in (signal.SIGINT, signal.SIGTERM):\n    signal.signal(n, leave)\n"
+        "print('ready', flush=True)\n"
+        "signal.pause()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sagewizard", "sandbox", "exec", sys.executable, str(script)],
+        env=environ, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=30)
+    assert (out, process.returncode) == (f"got {int(number)}\n", 23)
+
+
+def test_a_program_that_does_not_exist_ends_with_127(environ):
+    done = execute(environ, "no-such-program-here")
+    assert done.returncode == 127
+    assert "no-such-program-here" in done.stderr
+
+
+def test_a_file_that_is_no_program_ends_with_126(environ, tmp_path):
+    (tmp_path / "data.txt").write_text("no program")
+    done = execute(environ, str(tmp_path / "data.txt"))
+    assert done.returncode == 126
+    assert "Permission denied" in done.stderr
+
+
+def test_without_a_command_it_says_what_to_do(environ):
+    done = execute(environ)
+    assert done.returncode == 2
+    assert "sandbox exec -- python" in done.stderr
+
+
+def test_pytest_runs_below_it(environ, tmp_path):
+    (tmp_path / "test_own.py").write_text(
+        "import boto3\n\n\ndef test_identity():\n"
+        "    assert 'SageWizardSandboxRole' in boto3.client('sts').get_caller_identity()['Arn']\n"
+    )
+    done = execute(environ, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_a_server_in_use_does_not_end_as_idle_and_its_keeper_ends_with_the_program(environ, tmp_path):
+    home = tmp_path / "short"
+    script = tmp_path / "rest.py"
+    # A notebook that rests for longer than the server may be idle, then goes on.
+    script.write_text(
+        "import sys, boto3\n"
+        "sts = boto3.client('sts')\n"
+        "sts.get_caller_identity()\n"
+        "print('resting', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "print(sts.get_caller_identity()['Account'], flush=True)\n"
+    )
+    settings = Settings(home=home, data=None)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sagewizard", "sandbox", "exec", "--", sys.executable, str(script)],
+        env=environ | {"SAGEWIZARD_HOME": str(home), "SAGEWIZARD_SANDBOX_IDLE": "1"},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout.readline() == "resting\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(2.5)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "123456789012\n"
+        process.wait(30)
+        lock = settings.sandbox / "server.lock"
+        gone = subprocess.run(["flock", str(lock), "true"], timeout=60, check=True)
+        assert gone.returncode == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+        launcher.stop(settings, force=True)
