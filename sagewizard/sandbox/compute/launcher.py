@@ -50,6 +50,7 @@ INHERITED = (
     "TMPDIR",
     "VIRTUAL_ENV",
     "SYSTEMROOT",
+    "SAGEWIZARD_SANDBOX_NO_NAMESPACE",
 )
 # A model server's sockets are in a folder of the system's temporary one, to which its job folder has a link.
 SOCKET_PREFIX, SOCKETS_LINK = "sagewizard-", "sockets"

@@ -238,6 +238,7 @@ class ModelServer:
             **account_environment(self.services),
             "SAGEMAKER_BASE_DIR": str(self._folder),
             "SAGEMAKER_REGION": self.services.region,
+            "SAGEWIZARD_IMAGE": str(container["Image"]),
             **self.environment,
         }
         self._log = JobLog(self._writer, str(self._folder), self.services.clock, escape=False)

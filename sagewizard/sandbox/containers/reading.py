@@ -56,8 +56,8 @@ def content_type_of(channel: Channel, *, supervised: bool = True) -> str:
     """Return the media type of a channel, RECORDIO when none was given; CustomerError for one not read here.
 
     CSV has its label in the first column unless label_size=0 says that there is none, which only algorithms
-    that learn without labels (`supervised=False`) take. The sentence is that of a first-party container whose inputdataconfig.json
-    fails its schema.
+    that learn without labels (`supervised=False`) take. The sentence of a refusal is that of a first-party
+    container whose inputdataconfig.json fails its schema.
     """
     if channel.content_type is None:
         return RECORDIO

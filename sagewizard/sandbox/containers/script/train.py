@@ -1,0 +1,140 @@
+"""The training program of the framework images: fetches the user's source and runs its script."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sagewizard.sandbox.containers.contract import AlgorithmError, CustomerError, run_training
+from sagewizard.sandbox.containers.script import environment, images, packages, source
+from sagewizard.sandbox.containers.script.world import FALLBACK_NOTE, Ended, open_world, run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from sagewizard.sandbox.containers.contract import TrainingContainer
+    from sagewizard.sandbox.containers.script.world import World
+
+IMAGE_VARIABLE = "SAGEWIZARD_IMAGE"
+_REASON = 1000  # the service shows 1,024 characters, of which its own prefix takes some
+_TRACEBACK = "Traceback (most recent call last):"
+_PYTHON = {"sklearn": "/miniconda3/bin/python", "pytorch": "/opt/conda/bin/python"}
+
+
+class ExecuteUserScriptError(AlgorithmError):
+    """The user's script ended with another exit code than 0; the text is the toolkit's."""
+
+    label = "Reporting training FAILURE"
+
+    def __init__(self, ended: Ended, command: str) -> None:
+        head, tail = (
+            f'ExecuteUserScriptError:\nExitCode {ended.code}\nErrorMessage "',
+            f'"\nCommand "{command[:300]}"',
+        )
+        super().__init__(head + error_message(ended.errors, _REASON - len(head) - len(tail)) + tail)
+        self.exit_code = ended.code
+
+
+def error_message(errors: str, length: int) -> str:
+    """Return the end of what a script wrote to stderr: its last traceback, if there is one."""
+    start = errors.rfind(_TRACEBACK)
+    text = (errors[start:] if start >= 0 else errors).strip()
+    return text if len(text) <= length else f"...{text[-(length - 3) :]}"
+
+
+def main() -> int:
+    """Run the job the environment describes; the exit code is that of the container."""
+    return run_training(train)
+
+
+def train(container: TrainingContainer, environ: Mapping[str, str] | None = None) -> None:
+    """Run the user's script; a script that fails is an ExecuteUserScriptError."""
+    environ = os.environ if environ is None else environ
+    framework = images.recognise(environ.get(IMAGE_VARIABLE, ""))
+    if framework is None:
+        raise AlgorithmError(f"The image {environ.get(IMAGE_VARIABLE, '')!r} is no framework image.")
+    log = _Log(container)
+    container.log.line(images.note(framework))
+    world = open_world(container.base, environ)
+    if not world.shown:
+        container.log.line(FALLBACK_NOTE)
+    log.line("sagemaker-containers", f"Imported framework sagemaker_{framework.name}_container.training")
+    log.line("sagemaker-training-toolkit", "No GPUs detected (normal if no gpus installed)")
+    _, kept = environment.split(environment.decode(container.hyperparameters))
+    program = kept.get("sagemaker_program")
+    if not isinstance(program, str) or not program:
+        raise CustomerError(
+            "The hyperparameter sagemaker_program is missing: it names the script to run, such as train.py."
+        )
+    code = container.base / "code"
+    code.mkdir(exist_ok=True)
+    place = kept.get("sagemaker_submit_directory")
+    if place:
+        source.fetch(str(place), code, environ)
+    resources, inputs = (_config(container.base, name) for name in ("resourceconfig", "inputdataconfig"))
+    told = environment.variables(container, resources, inputs, world, framework.name, environ)
+    asked = code / "requirements.txt"
+    wanted = packages.requirements(asked)
+    programs = packages.create(container.base, with_pip=wanted)
+    path = os.pathsep.join([world.name(programs), environ.get("PATH", os.defpath)])
+    env = world.environment(environ, {**told, "PATH": path}, [world.name(code)])
+    env.pop(IMAGE_VARIABLE, None)
+    if wanted:
+        packages.install(world, programs, asked, env)
+    own = environment.arguments(json.loads(told["SM_HPS"]))
+    command, written = _command(world, programs, program, own, _PYTHON[framework.name])
+    log.announce(told, written)
+    for folder in ("model", "output/data"):
+        (container.base / folder).mkdir(parents=True, exist_ok=True)
+    ended = run(world.command(command, code), env, code)
+    if ended.code != 0:
+        if not container.stopping.is_set():
+            raise ExecuteUserScriptError(ended, written)
+        return
+    (container.base / "output" / "success").touch()
+    log.line("sagemaker-containers", "Reporting training SUCCESS")
+
+
+def _command(
+    world: World, programs: Path, program: str, own: list[str], shown_python: str
+) -> tuple[list[str], str]:
+    """Return the command of a script, and the same as the real container writes it."""
+    if program.endswith(".py"):
+        return [world.name(programs / "python"), program, *own], shlex.join([shown_python, program, *own])
+    command = shlex.join([f"./{program}", *own])
+    return ["/bin/sh", "-c", command], f"/bin/sh -c {command}"
+
+
+def _config(base: Path, name: str) -> dict[str, Any]:
+    try:
+        content = json.loads((base / "input" / "config" / f"{name}.json").read_bytes())
+    except FileNotFoundError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+class _Log:
+    """The toolkit's own lines: time, name, level, message."""
+
+    def __init__(self, container: TrainingContainer) -> None:
+        self._container = container
+
+    def line(self, name: str, text: str) -> None:
+        now = datetime.fromtimestamp(self._container.clock.now(), UTC)
+        stamp = f"{now:%Y-%m-%d %H:%M:%S},{now.microsecond // 1000:03d}"
+        self._container.log.line(f"{stamp} {name} INFO     {text}")
+
+    def announce(self, told: Mapping[str, str], command: str) -> None:
+        """Write what the script is told and how it is started."""
+        self.line("sagemaker-training-toolkit", "Invoking user training script.")
+        self.line("sagemaker-training-toolkit", "Invoking user script")
+        described = json.dumps(json.loads(told["SM_TRAINING_ENV"]), indent=4, sort_keys=True)
+        values = "\n".join(f"{name}={value}" for name, value in told.items())
+        self._container.log.line(
+            f"\nTraining Env:\n\n{described}\n\nEnvironment variables:\n\n{values}\n\n"
+            f"Invoking script with the following command:\n\n{command}\n\n"
+        )
