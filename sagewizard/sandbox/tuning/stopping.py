@@ -27,8 +27,10 @@ def below_median(goal: Goal, curve: Sequence[float], finished: Sequence[Sequence
     same epoch, of those the median, compared with the job's own last value.
     """
     epoch = len(curve)
+    if epoch == 0:
+        return False
     averages = [statistics.fmean(other[:epoch]) for other in finished if len(other) >= epoch]
-    if epoch == 0 or len(averages) < FEWEST_JOBS:
+    if len(averages) < FEWEST_JOBS:
         return False
     return goal.better(statistics.median(averages), curve[-1])
 
