@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; no traceback for anything that a person can meet."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments:
+        return _open_app()
     from sagewizard.cli.parser import build_parser
     from sagewizard.errors import SageWizardError
     from sagewizard.exit_codes import ExitCode
 
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments:
-        return _start_text()
     parser = build_parser()
     options = parser.parse_args(arguments)
     try:
@@ -55,12 +55,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(translated.exit_code)
 
 
+def _open_app() -> int:
+    """Open the app when there is a terminal for it, else say what to run instead."""
+    from importlib import import_module
+
+    # By name: the commands are no part of the app, and know nothing else of it.
+    app = import_module("sagewizard.tui")
+    return _start_text() if app.usable() else int(app.run())
+
+
 def _start_text() -> int:
     from sagewizard.exit_codes import ExitCode
     from sagewizard.i18n import _
 
     sys.stderr.write(
         _(
+            "The app needs a terminal for its input and its output. Without one, use `sagewizard run`.\n"
+            "\n"
             "SageWizard takes you through a whole SageMaker project, on this machine,\n"
             "without an account and without a bill.\n"
             "\n"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App, SystemCommand
 
 from sagewizard.tui.bindings import KEYS, bindings_for
-from sagewizard.tui.control import RunControl, detail_of
 from sagewizard.tui.screens.home import HomeScreen
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from sagewizard.clock import Clock
     from sagewizard.errors import SageWizardError
     from sagewizard.settings import Settings
+    from sagewizard.tui.control import RunControl
     from sagewizard.tui.keytable import Key
 
 TICK = 0.1
@@ -39,9 +39,8 @@ class SageWizardApp(App[None]):
     CSS_PATH: ClassVar[list[str | PurePath]] = [
         "styles/base.tcss",
         "styles/home.tcss",
-        "styles/run.tcss",
-        "styles/results.tcss",
     ]
+    """What Home needs; other screens bring their own styles when they are first shown."""
     KEYS_OF = "app"
     BINDINGS = bindings_for("app")
     ENABLE_COMMAND_PALETTE = True
@@ -54,13 +53,22 @@ class SageWizardApp(App[None]):
         # Textual's own way with NO_COLOR keeps greys; the terminal's own colours are what was asked for.
         super().__init__(ansi_color=True if no_color else None)
         self.settings = settings
-        self.control = RunControl(settings, clock=clock)
-        self.control.on_error = self.show_error
-        self.control.on_account = self._ask_account
-        self.clock = self.control.clock
+        self._clock = clock
+        self._control: RunControl | None = None
         self.farewell: list[str] = []
         self._reminded: set[str] = set()
         self.theme = "ansi-dark" if no_color else self._remembered_theme()
+
+    @property
+    def control(self) -> RunControl:
+        """The run on the screen; made when it is first asked for, which is after the first frame."""
+        if self._control is None:
+            from sagewizard.tui.control import RunControl
+
+            self._control = RunControl(self.settings, clock=self._clock)
+            self._control.on_error = self.show_error
+            self._control.on_account = self._ask_account
+        return self._control
 
     # Life
 
@@ -76,7 +84,9 @@ class SageWizardApp(App[None]):
 
     def tick(self) -> None:
         """Fold in what workers have left and tell the screens."""
-        changed = self.control.drain()
+        if self._control is None:
+            return
+        changed = self._control.drain()
         if changed:
             for screen in self.screen_stack:
                 update = getattr(screen, "update_from", None)
@@ -87,6 +97,7 @@ class SageWizardApp(App[None]):
 
     def show_error(self, error: SageWizardError) -> None:
         """Show an error as a dialog: title, cause, remedy, a detail to copy."""
+        from sagewizard.tui.control import detail_of
         from sagewizard.tui.screens.modals import ErrorDialog
 
         self.push_screen(ErrorDialog(error.message, error.remedy, error.where, detail_of(error)))
@@ -240,24 +251,28 @@ class SageWizardApp(App[None]):
 
     # Keys and commands
 
-    def nodes_with_keys(self) -> list[DOMNode]:
-        """Return what has keys on the screen: focused things first, then panes, the screen, the app."""
+    def nodes_with_keys(self, *, near: bool = False) -> list[DOMNode]:
+        """Return what has keys on the screen: focused things first, then panes, the screen, the app.
+
+        With `near`, only those whose keys work without moving the focus.
+        """
         from textual.widget import Widget
 
         chain: list[DOMNode] = []
         focused = self.focused
         if focused is not None:
             chain += [node for node in focused.ancestors_with_self if isinstance(node, Widget)]
-        chain += [node for node in self.screen.walk_children() if node.display]
+        if not near:
+            chain += [node for node in self.screen.walk_children() if node.display]
         chain += [self.screen, self]
         found = dict.fromkeys(node for node in chain if getattr(node, "KEYS_OF", ""))
         return list(found)
 
-    def active_keys(self) -> list[tuple[Key, DOMNode]]:
+    def active_keys(self, *, near: bool = False) -> list[tuple[Key, DOMNode]]:
         """Return every key that has an effect on this screen with the node that takes it, nearest first."""
         found: list[tuple[Key, DOMNode]] = []
         seen: set[str] = set()
-        for node in self.nodes_with_keys():
+        for node in self.nodes_with_keys(near=near):
             where = getattr(node, "KEYS_OF", "")
             if where in seen:
                 continue
@@ -270,6 +285,13 @@ class SageWizardApp(App[None]):
         for key, node in self.active_keys():
             if key.command and key.id != "app.palette":
                 yield SystemCommand(key.command, key.tooltip, self._runner(key, node))
+
+    async def action_press_key(self, key_id: str) -> None:
+        """Do what a key does; for a click on the footer."""
+        for key, node in self.active_keys():
+            if key.id == key_id:
+                await self.run_action(key.action, default_namespace=node)
+                return
 
     def _runner(self, key: Key, node: DOMNode) -> Any:
         async def run() -> None:
@@ -297,7 +319,7 @@ class SageWizardApp(App[None]):
     def _remind(self, endpoints: list[tuple[str, str, float, float | None]]) -> None:
         from sagewizard.tui.words import duration, per_hour
 
-        now = self.clock.now()
+        now = self.control.clock.now()
         model = self.control.model
         for run_id, name, since, hourly in endpoints:
             mine = run_id == model.run_id

@@ -159,6 +159,7 @@ _SHELL: Final = (
     Key("tune.sort", "v", "sort", "Sort the trials by order or by objective.", "tune: Sort", 3),
     Key("calls.copy", "c", "copy", "Copy this call.", "calls: Copy", 1),
     Key("code.copy", "c", "copy", "Copy the script and write it to a file.", "code: Copy", 1),
+    Key("dialog.quit", "ctrl+q,ctrl+c", "quit", "Leave the app.", "app: Quit"),
     Key("dialog.close", "escape,q", "close", "Close this and go back.", "dialog: Close", 9),
 )
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         RunFinished,
         StepText,
     )
+    from sagewizard.tuning_events import Trial, TuningPlanned
 
 RUN: Final = "run"
 STEPS: Final = "steps"
@@ -212,36 +213,23 @@ class Call:
     event: ApiCalled
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One child job of a tuning job: `objective` None until it has one; times in seconds since the epoch."""
-
-    name: str
-    status: str
-    hyperparameters: dict[str, str]
-    objective: float | None = None
-    started: float | None = None
-    ended: float | None = None
-
-
 @dataclass(slots=True)
 class Tuning:
-    """A tuning job as its pane shows it: trials in the order of their creation."""
+    """A tuning job as its pane shows it: its plan, and the newest of each trial in the order of creation."""
 
     job: str = ""
+    status: str = ""
     objective_name: str = ""
     maximize: bool = True
     max_jobs: int = 0
+    best_name: str = ""
+    plan: TuningPlanned | None = None
     trials: dict[str, Trial] = field(default_factory=dict)
 
     @property
     def best(self) -> Trial | None:
-        """The trial with the best objective so far."""
-        scored = [trial for trial in self.trials.values() if trial.objective is not None]
-        if not scored:
-            return None
-        pick = max if self.maximize else min
-        return pick(scored, key=lambda trial: trial.objective or 0.0)
+        """The trial that is best so far, as the engine says."""
+        return self.trials.get(self.best_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +301,9 @@ class RunModel:
             "PredictionMade": self._prediction,
             "PredictionsCompared": self._compared,
             "EvaluationMade": self._evaluated,
+            "TuningPlanned": self._tuning_planned,
+            "TrialReported": self._trial,
+            "TuningChanged": self._tuning_changed,
             "Warned": self._warned,
             "RunFinished": self._run_finished,
             "RunFailed": self._run_failed,
@@ -512,6 +503,27 @@ class RunModel:
     def _evaluated(self, event: Any) -> set[str]:
         self.evaluation = event
         return {EVALUATION}
+
+    def _tuning_planned(self, event: Any) -> set[str]:
+        self.tuning = Tuning(
+            objective_name=event.objective, maximize=event.goal == "Maximize", max_jobs=event.jobs, plan=event
+        )
+        return {TUNING}
+
+    def _trial(self, event: Any) -> set[str]:
+        tuning = self.tuning
+        tuning.job, tuning.objective_name, tuning.best_name = event.job, event.objective, event.best
+        tuning.max_jobs = event.jobs or tuning.max_jobs
+        tuning.trials[event.trial.name] = event.trial
+        return {TUNING}
+
+    def _tuning_changed(self, event: Any) -> set[str]:
+        tuning = self.tuning
+        tuning.job, tuning.status, tuning.objective_name = event.job, event.status, event.objective
+        tuning.maximize, tuning.max_jobs = event.goal == "Maximize", event.jobs
+        tuning.best_name = event.best
+        tuning.trials = {trial.name: trial for trial in event.trials}
+        return {TUNING}
 
     def _warned(self, event: Any) -> set[str]:
         self.warnings.append((event.step, event.message))

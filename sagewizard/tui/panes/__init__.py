@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 PANES: Final = {
     "dataset": "dataset:DatasetPane",
     "preview": "preview:PreviewPane",
-    "prepare": "base:StepPane",
+    "prepare": "prepare:PreparePane",
     "algorithm": "algorithm:AlgorithmPane",
     "train": "train:TrainPane",
     "tune": "tune:TunePane",

@@ -57,10 +57,12 @@ def facts(model: RunModel, now: float) -> Content:
         rows.append(("Variant", f"{outputs['variant']}, {count} x {kind}"))
     hourly = alive.hourly_usd if alive is not None else None
     if hourly:
-        source = f" ({alive.price_source})" if alive is not None and alive.price_source else ""
-        word = "would cost on AWS" if model.simulated else "costs"
-        day = dollars(hourly * 24)
-        rows.append(("Price", f"{word} {per_hour(hourly)}, {day} a day, used or not{source}"))
+        word = "would cost" if model.simulated else "costs"
+        where = " on AWS" if model.simulated else ""
+        rows.append(("Price", f"{word} {per_hour(hourly)}{where}, used or not"))
+        rows.append(("A day", dollars(hourly * 24)))
+        if alive is not None and alive.price_source:
+            rows.append(("Price of", alive.price_source))
     begun, gone = job.at("InService"), job.at("Deleted")
     if begun is not None:
         rows.append(("Up" if gone is None else "Was up", duration(max(0.0, (gone or now) - begun))))

@@ -114,12 +114,10 @@ class PreviewPane(StepPane):
         self._page = min(self._page, pages - 1)
         start = self._page * per_page
         end = min(length, start + per_page)
-        what = {"rows": "training rows", "columns": "columns", "labels": "labels"}[self._view]
-        head = f"{what} {start + 1} to {end} of {length:,}"
-        if self._view == "rows" and look.rows.get("train", 0) > length:
-            head += f" (of {look.rows['train']:,} in all)"
-        head += f" · page {self._page + 1} of {pages} · v shows {_next(self._view)}"
-        self.query_one("#preview-head", Static).update(Text(head[0].upper() + head[1:], style="bold"))
+        what = {"rows": "Training rows", "columns": "Columns", "labels": "Labels"}[self._view]
+        head = f"{what} {start + 1} to {end} of {length:,} · page {self._page + 1}/{pages}"
+        head += f" · v: {_next(self._view)}" + (" · PgDn: more" if pages > 1 else "")
+        self.query_one("#preview-head", Static).update(Text(head, style="bold"))
         width, _height = self._room()
         self._drawing += 1
         drawing, view = self._drawing, self._view

@@ -73,19 +73,21 @@ class TrainPane(StepPane):
         epochs = max((len(metric.points) for metric in model.metrics.values()), default=0)
         wanted = str(self.view.options.get("epochs", ""))
         if epochs:
-            parts.append(f"epoch {epochs}" + (f" of {wanted}" if wanted else ""))
+            early = job.status == "Completed" and wanted.isdigit() and epochs < int(wanted)
+            parts.append(
+                f"epoch {epochs}" + (f" of {wanted}" if wanted else "") + (", early stop" if early else "")
+            )
         rate = next((m.last for name, m in model.metrics.items() if name.endswith("throughput")), None)
         if rate is not None:
-            parts.append(f"{rate:,.0f} records/s")
+            parts.append(f"{rate / 1e6:.1f} M records/s" if rate >= 1e6 else f"{rate:,.0f} records/s")
         now = self.control.clock.now()
         begun = job.transitions[0].at if job.transitions else None
         ended = job.transitions[-1].at if job.ended else now
         if begun is not None:
-            parts.append(f"elapsed {duration(max(0.0, ended - begun))}")
+            parts.append(f"{duration(max(0.0, ended - begun))} elapsed")
         bill = model.billed("training-job")
         if bill is not None:
-            word = "would cost" if model.simulated else "costs"
-            parts.append(f"billable {duration(bill.seconds)}, {word} {dollars(bill.usd)}")
+            parts.append(f"{bill.seconds:.0f} s billable ({dollars(bill.usd)})")
         return Content(" · ".join(parts))
 
     def draw_chart(self) -> None:
@@ -94,7 +96,7 @@ class TrainPane(StepPane):
             return
         model = self.model
         region = self.query_one(".pane-scroll").size
-        width, height = max(24, region.width - 2), max(5, region.height - 9)
+        width, height = max(24, region.width - 2), max(5, region.height - 10)
         title, names = CHARTS[self._chart]
         self.query_one("#train-chart", Static).update(
             Text.from_ansi(
@@ -126,19 +128,21 @@ def transitions(job: JobView | None) -> Content:
     last = len(job.transitions) - 1
     for number, step in enumerate(job.transitions):
         word = step.secondary or step.status
-        following = job.transitions[number + 1].at if number < last else None
         if number < last:
-            took = f" {duration(max(0.0, (following or step.at) - step.at))}"
-            parts.append(Content.assemble((f"✓ {word}{took}", "$text-success")))
+            took = max(0.0, job.transitions[number + 1].at - step.at)
+            tail = f" {duration(took)}" if took >= 1 else ""
+            parts.append(Content.assemble((f"✓ {word}{tail}", "$text-success")))
         elif job.status == "Failed":
             parts.append(Content.assemble((f"✗ {word}", "bold $text-error")))
-        elif job.ended:
+        elif job.ended or job.status == "InService":
             parts.append(Content.assemble((f"✓ {word}", "bold $text-success")))
         else:
             parts.append(Content.assemble((f"▶ {word}", "bold $text-accent")))
-    line = Content("  ").join(parts)
+    line = Content(" ").join(parts)
     message = job.transitions[-1].message
-    return Content("\n").join([line, Content(message)]) if message else line
+    # What went well needs no further words.
+    tell = message and job.status not in ("Completed", "InService", "Deleted")
+    return Content("\n").join([line, Content(message)]) if tell else line
 
 
 def series_of(model: RunModel, names: tuple[str, ...]) -> list[tuple[str, list[tuple[int, float]]]]:

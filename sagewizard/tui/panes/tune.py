@@ -16,7 +16,8 @@ from sagewizard.tui.panes.base import StepPane
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-    from sagewizard.tui.model import RunModel, Trial, Tuning
+    from sagewizard.tui.model import RunModel, Tuning
+    from sagewizard.tuning_events import Trial
 
 
 class TunePane(StepPane):
@@ -60,12 +61,19 @@ class TunePane(StepPane):
 def best_line(tuning: Tuning) -> Content:
     """Return how many trials there are and which is best."""
     if not tuning.trials:
-        return Content("The first trial is about to be created.")
+        plan = tuning.plan
+        if plan is None:
+            return Content("The first trial is about to be created.")
+        ranges = ", ".join(f"{name} {words}" for name, words in plan.ranges.items())
+        return Content(
+            f"{plan.strategy} search for {plan.objective} ({plan.goal}): up to {plan.jobs} trials,"
+            f" {plan.parallel} at a time.\n{ranges}"
+        )
     done = sum(1 for trial in tuning.trials.values() if trial.status in ("Completed", "Failed", "Stopped"))
     of = f" of {tuning.max_jobs}" if tuning.max_jobs else ""
     text = f"{done}{of} trials done"
     best = tuning.best
-    if best is not None:
+    if best is not None and best.objective is not None:
         text += f" · best so far: {tuning.objective_name} {best.objective:.4f} by {best.name}"
     return Content(text)
 

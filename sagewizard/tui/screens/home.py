@@ -11,7 +11,7 @@ from textual.widgets.option_list import Option
 
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.screens.base import AppScreen
-from sagewizard.tui.words import RUN_STATES, dollars, duration, per_hour
+from sagewizard.tui.words import RUN_STATES, duration, per_hour
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -259,7 +259,7 @@ def _haystack(card: Card) -> str:
 def _card_text(card: Card) -> Content:
     if card.problem:
         return Content(f"✗ {card.name}\n  cannot be read: {card.problem}")
-    price = f"{dollars(round(card.usd, 2))} on AWS" if card.usd is not None else "no price known"
+    price = f"${card.usd:.2f} on AWS" if card.usd is not None else "no price known"
     line = f"  {card.level} · {card.dataset} · {card.algorithm}\n  {card.minutes:.0f} min and {price}"
     return Content.assemble((card.title, "bold"), "\n", (line, "dim"))
 

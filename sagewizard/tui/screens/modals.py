@@ -42,6 +42,10 @@ class Dialog(ModalScreen[Any]):
         """Give the safe answer."""
         self.dismiss(self.SAFE)
 
+    async def action_dialog_quit(self) -> None:
+        """Leave the app: the keys of the app do not reach it through a dialog."""
+        await self.app.run_action("app.app_quit")
+
     def on_key(self, event: Any) -> None:
         """Move between buttons with the arrow keys."""
         if event.key in ("left", "right") and isinstance(self.focused, Button):

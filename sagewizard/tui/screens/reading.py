@@ -45,6 +45,10 @@ class Reader(ModalScreen[None]):
         """Close."""
         self.dismiss(None)
 
+    async def action_dialog_quit(self) -> None:
+        """Leave the app: the keys of the app do not reach it through a dialog."""
+        await self.app.run_action("app.app_quit")
+
 
 class ExplainScreen(Reader):
     """The lesson of a step."""

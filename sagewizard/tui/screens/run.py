@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal, Vertical
 from textual.widgets import ContentSwitcher
@@ -17,6 +17,8 @@ from sagewizard.tui.widgets.logpane import LogPane
 from sagewizard.tui.widgets.rail import Rail
 
 if TYPE_CHECKING:
+    from pathlib import PurePath
+
     from textual.app import ComposeResult
     from textual.widgets import OptionList
 
@@ -31,6 +33,7 @@ class RunScreen(AppScreen):
 
     KEYS_OF = "run"
     BINDINGS = bindings_for("run")
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["../styles/run.tcss", "../styles/results.tcss"]
 
     def __init__(self, control: RunControl) -> None:
         super().__init__(id="run")
@@ -96,7 +99,7 @@ class RunScreen(AppScreen):
         if pane is not None:
             pane.update_from(self._control.model, set(t.ALL_TOPICS))
             if not rail_focused:
-                pane.focus_first()
+                self.call_after_refresh(pane.focus_first)
         self._draw_echo()
         self.draw_status()
         self.call_after_refresh(self.redraw_keys)
@@ -149,7 +152,7 @@ class RunScreen(AppScreen):
     def _refill_log(self) -> None:
         model, log = self._control.model, self.query_one("#log", LogPane)
         if model is not self._log_model:
-            log.view.clear()
+            log.clear()
             self._logged, self._log_model = 0, model
         new = model.log.since(self._logged)
         self._logged = model.log.total

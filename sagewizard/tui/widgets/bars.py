@@ -36,19 +36,20 @@ class StatusBar(Static):
         self._draw()
 
     def _draw(self) -> None:
-        width = max(10, self.size.width - 2)
+        width = max(10, self.content_size.width)
         left, right = list(self._left), list(self._right)
 
         def room() -> int:
             return width - len(" · ".join(left)) - len(" · ".join(right))
 
-        while len(left) > 1 and room() < 2:
+        # First the program's name and the region go, then what is alive (the price an hour tells of it), last
+        # the place: target and cost stay.
+        if room() < 2 and len(left) > 1:
             left.pop(0)
-        # The target (first) and the cost (last two) stay; what is between them gives way.
         while len(right) > 3 and room() < 2:
             right.pop(1)
-        while len(left) > 0 and room() < 2:
-            left.pop()
+        while left and room() < 2:
+            left.pop(0)
         one, other = " · ".join(left), " · ".join(right)
         gap = " " * max(1, width - len(one) - len(other))
         text = Content.assemble((one, "bold"), gap, other)
@@ -70,7 +71,7 @@ class EchoLine(Static):
         self._draw()
 
     def _draw(self) -> None:
-        width = max(10, self.size.width - 2)
+        width = max(10, self.content_size.width)
         text = f"$ {self.command}"
         if len(text) > width:
             text = text[: width - 1] + "…"
@@ -93,8 +94,9 @@ class KeyFooter(Static):
         active = getattr(self.app, "active_keys", None)
         if active is None or not self.is_mounted:
             return
-        width = max(20, self.size.width - 2)
-        offered = [(key, node) for key, node in active() if key.footer and _enabled(node, key.action)]
+        width = max(20, self.content_size.width)
+        near = active(near=True)
+        offered = [(key, node) for key, node in near if key.footer and _enabled(node, key.action)]
         ranked = sorted(enumerate(offered), key=lambda pair: (pair[1][0].footer, pair[0]))
         last = " ^p commands"
         chosen: list[Content] = []

@@ -112,8 +112,8 @@ class OptionForm(Vertical):
             given = option.path in recipe.settings or option.path in recipe.values
             given = given or option.name in recipe.hyperparameters
             if given or self.everything or not option.definition.advanced:
-                found.append((not given, option))
-        # What the recipe sets comes first: it is what the lesson is about.
+                found.append(((not given) + 2 * (not option.hyperparameter), option))
+        # What the recipe sets comes first: it is what the lesson is about; the machines come last.
         return [option for _rank, option in sorted(found, key=lambda pair: pair[0])]
 
     def on_mount(self) -> None:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from sagewizard.tui.model import LogLine
 
 _LEVEL: Final = re.compile(
-    r"\b(ERROR|CRITICAL|FATAL|WARNING|WARN|INFO|DEBUG)\b|^(#quality_metric|#metrics|#progress_metric)|^(Traceback)"
+    r"\b(ERROR|CRITICAL|FATAL|WARNING|WARN|INFO|DEBUG)\b"
+    r"|^(#quality_metric|#metrics|#progress_metric)|^(Traceback)"
 )
 _WORDS: Final = {
     "ERROR": "error", "CRITICAL": "error", "FATAL": "error", "Traceback": "error", "WARNING": "warn",
@@ -53,7 +54,9 @@ class LogView(ScrollView, can_focus=True):
     """The lines; `rows` are what is drawn: (line, offset) where lines wrap, else one row a line."""
 
     DEFAULT_CSS = """
-    LogView { height: 1fr; background: $background; scrollbar-size-vertical: 1; }
+    LogView {
+        height: 1fr; background: $background; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0;
+    }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "log--error", "log--warn", "log--info", "log--debug", "log--metric", "log--hit",
@@ -104,6 +107,8 @@ class LogView(ScrollView, can_focus=True):
 
     def clear(self) -> None:
         """Forget all lines."""
+        if not self._lines:
+            return
         self._lines.clear()
         self._rows.clear()
         self._first, self._widest, self.hit = 0, 0, -1
@@ -133,7 +138,7 @@ class LogView(ScrollView, can_focus=True):
         width = 0 if self.wrapping else self._widest + _MARGIN
         self.virtual_size = Size(width, len(self._rows))
         if self.following:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+            self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
         elif dropped:
             self.scroll_to(y=max(0, self.scroll_offset.y - dropped), animate=False, immediate=True)
         self.refresh()
@@ -143,7 +148,7 @@ class LogView(ScrollView, can_focus=True):
         if self.wrapping:
             self._rebuild()
         elif self.following:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+            self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
 
     def render_line(self, y: int) -> Strip:
         """Draw one row."""
@@ -182,7 +187,7 @@ class LogView(ScrollView, can_focus=True):
         """Follow the newest line, or stay."""
         self.following = on
         if on:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+            self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Let go of the newest line when the person scrolls up, take it again at the end."""
@@ -249,13 +254,21 @@ class LogPane(Vertical):
         )
 
     def on_mount(self) -> None:
-        """Begin without the search."""
+        """Begin without the search, and as one line while there is nothing to show."""
         self.query_one("#log-find").display = False
-        self.draw_head()
+        self.set_class(not self.view.count, "-empty")
+        self.call_after_refresh(self.draw_head)
 
     def extend(self, lines: Iterable[LogLine]) -> None:
         """Take new lines."""
         self.view.extend(lines)
+        self.set_class(not self.view.count, "-empty")
+        self.draw_head()
+
+    def clear(self) -> None:
+        """Forget all lines."""
+        self.view.clear()
+        self.set_class(True, "-empty")
         self.draw_head()
 
     def draw_head(self) -> None:
@@ -264,7 +277,10 @@ class LogPane(Vertical):
             return
         state = "following" if self.view.following else "not following: f follows"
         wrap = ", wrapped" if self.view.wrapping else ""
-        lines = f"{self.view.count:,} lines" if self.view.count else "no lines yet"
+        if not self.view.count:
+            self.query_one("#log-head", Static).update("Job log · no lines yet")
+            return
+        lines = f"{self.view.count:,} lines"
         found = f" · {self._found}" if self._found else ""
         self.query_one("#log-head", Static).update(f"Job log · {lines} · {state}{wrap}{found}")
 
