@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sagewizard.evaluation.metrics import Metrics
+
 FILE = "evaluation.json"
 BINARY, MULTICLASS, REGRESSION = "binary_classifier", "multiclass_classifier", "regressor"
 
@@ -40,7 +42,7 @@ class Results:
     expected: NDArray[np.float64]
     predicted: NDArray[np.float64]
     scores: NDArray[np.float64]
-    metrics: evaluation.Metrics
+    metrics: Metrics
     confusion: evaluation.ConfusionMatrix | None
     curves: Mapping[str, evaluation.Curve]
     threshold: float | None
@@ -117,7 +119,7 @@ def measure(
     true, said = np.array(expected), np.array(predicted)
     table = np.array(scores, dtype=np.float64)
     confusion: evaluation.ConfusionMatrix | None = None
-    metrics: evaluation.Metrics
+    metrics: Metrics
     curves: dict[str, evaluation.Curve] = {}
     if kind == REGRESSION:
         metrics = evaluation.regression_metrics(true, said)

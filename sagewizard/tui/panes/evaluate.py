@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from sagewizard.tui.control import RunControl
     from sagewizard.tui.model import RunModel
 
+WIDE = 100
+"""Columns from which measures have bars."""
 STEP = 0.05
 """How far shift and an arrow move the threshold."""
 SHOWN = ("accuracy", "precision", "recall", "f1", "mcc", "roc_auc", "pr_auc")
@@ -209,12 +211,12 @@ class EvaluatePane(DeskPane):
         if sweep is None:
             return
         own = results.cut
-        said = "the model's own" if self.threshold == own else f"the model's own is {number(own)}"
+        said = "the model's own" if self.threshold == own else f"the model's {number(own)}"
         line = Text(f"Threshold {number(self.threshold)}", "bold")
-        line.append(f"  ({said})   ", "not bold")
+        line.append(f" ({said}) ", "not bold")
         if 0 <= self.threshold <= 1:
-            line.append(f"0 {gauge(self.threshold, own, 24)} 1", "not bold")
-        line.append("\n← → move it by one row, shift by 0.05, m model's own, b best F1", "dim not bold")
+            line.append(gauge(self.threshold, own, 20), "not bold")
+        line.append("\n← → one row · shift 0.05 · m model's · b best F1", "dim not bold")
         widget.update(line)
 
     def _draw_measures(self) -> None:
@@ -227,11 +229,12 @@ class EvaluatePane(DeskPane):
         many = results.kind == "multiclass_classifier"
         names = [n for n in (SHOWN_MANY if many else SHOWN) if n in scores] or list(scores)
         width = max(len(metric_name(name)) for name in names)
+        roomy = self.app.size.width >= WIDE
         lines = []
         for name in names:
             value, before = scores[name], stored.get(name)
-            line = Text(f"{metric_name(name):<{width}}  {number(value):>8}")
-            if value is not None and name not in ("rmse", "mae", "r2", "mape", "mcc"):
+            line = Text(f"{metric_name(name):<{width}}  {number(value):>6}")
+            if roomy and value is not None and name not in ("rmse", "mae", "r2", "mape", "mcc"):
                 line.append(f"  {bar(value, 10)}")
             if (
                 self.sweep is not None
@@ -239,7 +242,7 @@ class EvaluatePane(DeskPane):
                 and before is not None
                 and abs(value - before) > 5e-5
             ):
-                line.append(f" {'▲' if value > before else '▼'} {value - before:+.4f}")
+                line.append(f" {'▲' if value > before else '▼'}{abs(value - before):.4f}")
             lines.append(line)
         notes = results.metrics.notes
         lines += [

@@ -69,11 +69,9 @@ class PredictPane(DeskPane):
     def refresh_body(self, model: RunModel, topics: set[str]) -> None:
         """Follow the run; the newest prediction is shown when it is the step's own."""
         self.query_one("#predict-row").display = self.query_one("#predict-row").has_focus
-        if not self.row and model.predictions:
-            newest = model.predictions[-1]
-            self.row = newest.row or 1
-            if newest.row:
-                self.answered = (("row", newest.row), newest)
+        newest = next((event for event in reversed(model.predictions) if event.row), None)
+        if not self.row and newest is not None:
+            self.row, self.answered = newest.row, (("row", newest.row), newest)
         if self.view.status == "done":
             self.read_rows(self._rows_ready)
             self._read_threshold()
@@ -347,15 +345,11 @@ class PredictPane(DeskPane):
         if self.rows is None:
             return []
         if self.own and self.shape:
-            return [
-                "",
-                "Arrows move, Space inks, Del clears, o takes the test row.",
-                "w goes back to the test rows.",
-            ]
+            words = self.query_one("#predict-canvas", Canvas).drawing.words()
+            return [words, "Arrows move, Space inks, Del clears", "o copies the test row, w goes back"]
         if self.own:
-            return ["", "Tab goes from field to field, Enter sends.", "w goes back to the test rows."]
-        return ["", "n next, p before, r random, g number, w draw your own" if self.shape
-                else "n next, p before, r random, g number, w values of your own"]  # fmt: skip
+            return ["", "Tab goes on, Enter sends, w goes back"]
+        return ["", f"n next · r random · g number · w {'draw' if self.shape else 'edit'}"]
 
     def _bodies(self, event: PredictionMade | None) -> Text:
         if event is None:

@@ -163,20 +163,18 @@ class TeardownPane(StepPane):
         hourly = sum(view.hourly_usd or 0.0 for view in alive)
         word = "would cost" if model.simulated else "costs"
         text = Text(f"● {plural(len(alive), 'resource')} alive", "bold")
-        text.append(
-            f", together {word} {per_hour(hourly) or '$0/h'}.  D deletes the selected one", "not bold"
-        )
+        text.append(f", together {word} {per_hour(hourly) or '$0/h'}.  D deletes one", "not bold")
         head.update(text)
         table.fill(
-            ("state", "kind", "name", "alive for", "per hour", "so far"),
+            ("state", "kind", "alive for", "per hour", "so far", "name"),
             {
                 view.name: (
                     self._state(view),
                     view.kind,
-                    view.name,
                     duration(max(0.0, now - view.since)),
                     per_hour(view.hourly_usd) or "-",
                     dollars(view.hourly_usd * max(0.0, now - view.since) / 3600) if view.hourly_usd else "-",
+                    view.name,
                 )
                 for view in alive
             },

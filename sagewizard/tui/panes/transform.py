@@ -94,7 +94,6 @@ class TransformPane(DeskPane):
         rows = view.outputs.get("rows")
         if rows:
             lines.append(Text(f"Records  {count(rows)} in, {count(rows)} answers out"))
-            lines.append(Text(f"Output   {clean(view.outputs.get('output', ''))}"))
         elif view.status == "running":
             total = self._total(model)
             lines.append(

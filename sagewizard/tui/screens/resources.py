@@ -149,10 +149,8 @@ class ResourcesScreen(AppScreen):
             return
         hourly = sum(entry.hourly_usd or 0.0 for entry in chosen)
         runs = plural(len({entry.run_id for entry in chosen}), "run")
-        self._ask(
-            chosen, f"Delete all {plural(len(chosen), 'resource')} in this list?",
-            f"They belong to {runs}, and are gone for good. It ends {per_hour(hourly) or 'no cost'}.", "delete all",
-        )  # fmt: skip
+        text = f"They belong to {runs}, and are gone for good. It ends {per_hour(hourly) or 'no cost'}."
+        self._ask(chosen, f"Delete all {plural(len(chosen), 'resource')} in this list?", text, "delete all")
 
     def action_resources_filter(self) -> None:
         """Type to filter."""
@@ -217,17 +215,17 @@ class ResourcesScreen(AppScreen):
         if not entries:
             empty.update(self._nothing())
         roomy = self.size.width >= 100
-        heads = ("state", "kind", "name", "age", "per hour", "so far", *(("run",) if roomy else ()))
+        heads = ("state", "kind", "age", "per hour", "so far", "name", *(("run",) if roomy else ()))
         table.fill(
             heads,
             {
                 str(entry.id): (
                     self._state(entry),
                     entry.kind,
-                    entry.name.removeprefix("s3://") if entry.kind == BUCKET else entry.name,
                     duration(max(0.0, now - (entry.created or entry.intended))),
                     per_hour(entry.hourly_usd) or "-",
                     dollars(so_far(entry, now)) if entry.billable else "-",
+                    entry.name.removeprefix("s3://") if entry.kind == BUCKET else entry.name,
                     *((entry.run_id,) if roomy else ()),
                 )
                 for entry in entries
@@ -258,8 +256,8 @@ class ResourcesScreen(AppScreen):
         more = "" if self.with_data else " b shows the data that runs have left in the bucket."
         return Text(
             "✓ Nothing is alive, and nothing is billing.\n"
-            "What a run makes is listed here, from just before it is made until the target says that it is gone."
-            "\n"
+            "What a run makes is listed here, from just before it is made until the target says\n"
+            "that it is gone.\n"
             f"Esc goes back, F2 goes to the recipes.{more}"
         )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal, Vertical
-from textual.widgets import ContentSwitcher
+from textual.widgets import ContentSwitcher, Input
 
 from sagewizard.tui import model as t
-from sagewizard.tui.bindings import bindings_for
+from sagewizard.tui.bindings import bindings_for, keys_of
 from sagewizard.tui.panes import pane_class, places
 from sagewizard.tui.panes.base import TITLES, StepPane
 from sagewizard.tui.screens.base import AppScreen, run_costs
@@ -19,6 +19,7 @@ from sagewizard.tui.widgets.rail import Rail
 if TYPE_CHECKING:
     from pathlib import PurePath
 
+    from textual import events
     from textual.app import ComposeResult
     from textual.widgets import OptionList
 
@@ -33,6 +34,7 @@ class RunScreen(AppScreen):
 
     KEYS_OF = "run"
     BINDINGS = bindings_for("run")
+    AUTO_FOCUS = ""
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../styles/run.tcss", "../styles/results.tcss"]
 
     def __init__(self, control: RunControl) -> None:
@@ -119,6 +121,16 @@ class RunScreen(AppScreen):
         """Do what the place is for when Enter is pressed in the rail."""
         if event.option_list.id == "rail":
             self.action_run_primary()
+
+    async def on_key(self, event: events.Key) -> None:
+        """Let a pane's own letters work from the rail and the log: nothing nearer has taken the key."""
+        pane = self.pane
+        if pane is None or not pane.KEYS_OF or pane.has_focus_within or isinstance(self.focused, Input):
+            return
+        key = next((key for key in keys_of(pane.KEYS_OF) if event.key in key.keys.split(",")), None)
+        if key is not None:
+            event.stop()
+            await self.app.run_action(key.action, default_namespace=pane)
 
     # Following the run
 

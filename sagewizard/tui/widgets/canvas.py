@@ -104,13 +104,13 @@ class Drawing:
 
 
 class Canvas(Static, can_focus=True):
-    """The picture to draw on; `Drawn` is posted after every change."""
+    """The picture to draw on; `Drawn` is posted after every change and move."""
 
     KEYS_OF = "canvas"
     BINDINGS = bindings_for("canvas")
 
     class Drawn(Message):
-        """The picture has changed."""
+        """The picture has changed, or the cursor has moved."""
 
     def __init__(self, drawing: Drawing | None = None, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -219,20 +219,19 @@ class Canvas(Static, can_focus=True):
 
     def _move(self, down: int, right: int) -> None:
         self.drawing.move(down, right)
-        self.redraw()
+        self._changed()
 
     def _changed(self) -> None:
         self.redraw()
         self.post_message(self.Drawn())
 
     def redraw(self) -> None:
-        """Draw the picture, the cursor and the words that say where it is."""
+        """Draw the picture and the cursor."""
         if not self.is_attached:
             return
         plain = colourless(self)
         lines = self._broad_lines(plain) if self._broad else self._fine_lines(plain)
-        words = self.drawing.words() if self.has_focus else "Tab comes here to draw"
-        self.update(joined([*lines, Text(words, no_wrap=True)]))
+        self.update(joined(lines))
 
     def _broad_lines(self, plain: bool) -> list[Text]:
         drawing, lines = self.drawing, []

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sagewizard.evaluation.confusion import ConfusionMatrix
 
 MOST_CLASSES = 26
+HIGH = 32
+"""Lines of the terminal from which cells have bars."""
 _RIGHT, _WRONG = (0, 95, 60), (135, 30, 30)
 _PAPER = (24, 24, 28)
 
@@ -28,14 +30,14 @@ def tint(rate: float | None, right: bool) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def heat_lines(matrix: ConfusionMatrix, *, plain: bool, room: int = 76) -> list[Text]:
+def heat_lines(matrix: ConfusionMatrix, *, plain: bool, room: int = 76, bars: bool = True) -> list[Text]:
     """Return the matrix as lines no wider than `room` cells: rows are actual, columns predicted.
 
     Two labels: large cells with the count, its kind (TP, FP, FN, TN) and its share of the row, and a bar of
-    that share. More: one cell a pair, with a shade that tells the share of the row, totals and recalls.
+    that share if `bars`. More: one cell a pair with a shade that tells the share of the row, and recalls.
     """
     if len(matrix.labels) == 2 and matrix.positive is not None:
-        return _binary(matrix, plain, room)
+        return _binary(matrix, plain, room, bars)
     return _multiclass(matrix, plain, room)
 
 
@@ -45,18 +47,18 @@ def _style(rate: float | None, right: bool, plain: bool) -> Style:
     return Style(color="#ffffff", bgcolor=tint(rate, right), bold=right)
 
 
-def _binary(matrix: ConfusionMatrix, plain: bool, room: int) -> list[Text]:
+def _binary(matrix: ConfusionMatrix, plain: bool, room: int, bars: bool) -> list[Text]:
     names = [clean(label) for label in matrix.labels]
     positive = matrix.labels.index(matrix.positive or "")
-    left = min(max(cell_width(name) for name in names) + 7, max(8, room // 3))
-    cell = max(12, min(18, (room - left - 2) // 2))
+    left = min(max(cell_width(name) for name in names) + 4, max(8, room // 3))
+    cell = max(10, min(18, (room - left - 2) // 2))
     rates = matrix.rates("actual")
     head = Text(" " * left, no_wrap=True, end="")
     for name in names:
         head.append(" " + cut(f"said {name}", cell).center(cell))
     lines = [head]
     for i in (0, 1):
-        rows = [Text(no_wrap=True, end="") for _ in range(3)]
+        rows = [Text(no_wrap=True, end="") for _ in range(3 if bars else 2)]
         side = cut(f"is {names[i]}", left)
         for number, row in enumerate(rows):
             row.append(side.ljust(left) if number == 1 else " " * left, "bold")
@@ -70,7 +72,7 @@ def _binary(matrix: ConfusionMatrix, plain: bool, room: int) -> list[Text]:
                 percent(rate).center(cell),
                 (" " + "█" * filled + "░" * (cell - 2 - filled) + " "),
             )
-            for row, text in zip(rows, texts, strict=True):
+            for row, text in zip(rows, texts, strict=False):
                 row.append(" ")
                 row.append(text, style)
         lines += rows
@@ -149,4 +151,8 @@ class HeatMap(Static):
             self.update("")
             return
         room = max(30, self.size.width or 76)
-        self.update(joined(heat_lines(self.matrix, plain=colourless(self), room=room)))
+        self.update(
+            joined(
+                heat_lines(self.matrix, plain=colourless(self), room=room, bars=self.app.size.height >= HIGH)
+            )
+        )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sagewizard.engine.table import Table
     from sagewizard.events import PredictionMade
 
-GAUGE = 30
+GAUGE = 24
 BEST_CLASSES = 3
 
 
@@ -64,10 +64,9 @@ def _score(score: float, threshold: float | None) -> list[Text]:
         if 0 <= score <= 1:
             line.append(f"\n{gauge(score, None)}")
         return [line]
-    side = "above" if score > threshold else "not above"
-    line = Text(f"score {number(score)}, {side} the threshold {number(threshold)}")
+    line = Text(f"score {number(score)} {'>' if score > threshold else '≤'} threshold {number(threshold)}")
     if 0 <= score <= 1 and 0 <= threshold <= 1:
-        line.append(f"\n{gauge(score, threshold)}  ┃ threshold")
+        line.append(f"\n{gauge(score, threshold)}")
     return [line]
 
 
