@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
+from sagewizard.engine import trained
 from sagewizard.engine.api import is_missing
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def threshold_of(context: RunContext) -> float | None:
 
     A row is called positive when its score is above it.
     """
-    uri = str(context.state.outputs("train").get("model_artifact", ""))
+    uri = str(trained.outputs(context.recipe, context.state).get("model_artifact", ""))
     kind = context.recipe.effective_hyperparameters().get("predictor_type")
     if kind != "binary_classifier" or not uri.startswith("s3://"):
         return None

@@ -34,6 +34,7 @@ from sagewizard.events import (
     StepStarted,
 )
 from sagewizard.exit_codes import ExitCode
+from sagewizard.recipe import tuning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -310,6 +311,7 @@ class _Run:
         context.state.error = ""
         self._prepare_restart()
         complete = True
+        context.state.in_order(recipe.steps)
         for number, name in enumerate(recipe.steps, start=1):
             place = {"step": name, "number": number, "total": len(recipe.steps)}
             step = context.state.step(name)
@@ -365,6 +367,8 @@ class _Run:
         options = dict(recipe.step_values(name))
         if name == "train":
             options |= recipe.effective_hyperparameters()
+        if name == "tune":
+            options |= tuning.words(tuning.tuning_of(recipe))
         self.recorder.emit(
             StepStarted, step=name, number=number, total=len(recipe.steps), text=recipe.text(name),
             options=options, attempt=step.attempt,

@@ -69,12 +69,14 @@ class JobWatch:
             JobStatusChanged, resource=self._kind, name=self._name, status=status, message=message
         )
 
-    def log(self, *, last: bool = False) -> None:
-        """Tell new log lines and the metrics in them; `last` looks until nothing more comes."""
+    def log(self, *, last: bool = False) -> bool:
+        """Tell new log lines and the metrics in them, and whether any came; `last` looks until none does."""
         if self._follower is None:
-            return
+            return False
+        came = False
         for _look in range(LAST_LOOKS if last else 1):
             batches = self._follower.poll()
+            came = came or bool(batches)
             for batch in batches:
                 for start in range(0, len(batch.lines), LINES_PER_EVENT):
                     self._context.emit(
@@ -93,3 +95,4 @@ class JobWatch:
                 self._context.cancel, min(1.0, self._context.target.poll_seconds)
             ):
                 break
+        return came

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from sagewizard import boto_errors
-from sagewizard.engine import results
+from sagewizard.engine import results, trained
 from sagewizard.engine import state as states
 from sagewizard.engine.artifact import threshold_of
 from sagewizard.engine.opening import context_of, recipe_of
@@ -124,7 +124,8 @@ class Interactive:
         """Return the threshold of the run's model, read from its artifact; None without one."""
         with self._lock, boto_errors.translated(doing="read the model's threshold"):
             state = states.load(self.folder)
-            artifact = str(state.outputs("train").get("model_artifact", ""))
+            recipe = recipe_of(self.settings, state)
+            artifact = str(trained.outputs(recipe, state).get("model_artifact", ""))
             if self._threshold is None or self._threshold[0] != artifact:
                 engine = self._connect()
                 recorder = Recorder(self.run_id, engine.clock, _unheard)

@@ -21,9 +21,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # What is billed by the hour while it exists, in the order in which it has to go.
-TEARDOWN_ORDER = ("training-job", "transform-job", "endpoint", "endpoint-config", "model", "s3-prefix")
+TEARDOWN_ORDER = (
+    "tuning-job",
+    "training-job",
+    "transform-job",
+    "endpoint",
+    "endpoint-config",
+    "model",
+    "s3-prefix",
+)
 # Kept as a record by SageMaker itself: these end, they are not deleted.
-JOBS = ("training-job", "transform-job")
+JOBS = ("tuning-job", "training-job", "transform-job")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (

@@ -67,6 +67,11 @@ class RunState:
         """Return the state of a step, pending when it was never begun."""
         return self.steps.setdefault(name, StepState())
 
+    def in_order(self, steps: tuple[str, ...]) -> None:
+        """Put the steps that were begun into the order of the recipe; one may have been added since."""
+        rest = [name for name in self.steps if name not in steps]
+        self.steps = {name: self.steps[name] for name in (*steps, *rest) if name in self.steps}
+
     def outputs(self, name: str) -> dict[str, Any]:
         """Return what a finished step produced, else nothing."""
         step = self.steps.get(name)
@@ -144,6 +149,7 @@ def after_teardown(state: RunState, kinds: set[str]) -> None:
         state.step("teardown").status = "finished"
         state.status = "finished"
         return
+    # A tuning job that was stopped keeps what it has found: the step finds it again, and goes on from there.
     made_by = {"training-job": "train", "transform-job": "transform", "endpoint": "deploy", "model": "deploy"}
     for name in {made_by[kind] for kind in kinds if kind in made_by}:
         step = state.steps.get(name)

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 Emit = Callable[..., None]
 ENDED = ("Completed", "Failed", "Stopped")
+TUNING = (
+    "HyperParameterTuningJob",
+    "DescribeHyperParameterTuningJob",
+    "HyperParameterTuningJobName",
+    "HyperParameterTuningJobStatus",
+)
 WAIT_LIMIT = 1800.0
 
 
@@ -89,6 +95,9 @@ class Teardown:
                     None,
                     *ENDED,
                 )
+            case "tuning-job":
+                status = self._status(entry, *TUNING[1:])
+                return status not in (None, *ENDED)
             case "transform-job":
                 status = self._status(entry, "DescribeTransformJob", "TransformJobName", "TransformJobStatus")
                 return status not in (None, *ENDED)
@@ -110,6 +119,11 @@ class Teardown:
                 return self._stop(
                     entry, "TrainingJob", "DescribeTrainingJob", "TrainingJobName", "TrainingJobStatus"
                 )
+            case "tuning-job":
+                # Stopping it stops its training jobs, and it has ended when the last of them has.
+                note = self._stop(entry, *TUNING)
+                self._stop_meters(entry)
+                return note
             case "transform-job":
                 return self._stop(
                     entry, "TransformJob", "DescribeTransformJob", "TransformJobName", "TransformJobStatus"
@@ -175,6 +189,11 @@ class Teardown:
             entry,
         )
         return f"ended: {ended}"
+
+    def _stop_meters(self, entry: Entry) -> None:
+        for item in self.meter.items() if self.meter is not None else ():
+            if item.kind == "training-job" and item.running and item.name.startswith(f"{entry.name}-"):
+                self.meter.stop(item.kind, item.name)  # type: ignore[union-attr]
 
     def _objects(self, entry: Entry, limit: int) -> list[str]:
         bucket, _, prefix = entry.name.removeprefix("s3://").partition("/")

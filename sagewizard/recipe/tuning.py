@@ -140,10 +140,9 @@ def tunable_names(algorithm: Algorithm) -> str:
 
 
 def range_names(recipe: Recipe) -> tuple[str, ...]:
-    """Return whose ranges a recipe can have: the algorithm's tunable hyperparameters, and the file's own."""
-    listed = [option.name for option in range_options(recipe.algorithm)]
-    for step in recipe.file.steps:
-        listed += [name for name in step.ranges or {} if name not in listed]
+    """Return whose ranges a recipe can have: those of its file, then the algorithm's other tunable ones."""
+    listed = [name for step in recipe.file.steps for name in step.ranges or {}]
+    listed += [option.name for option in range_options(recipe.algorithm) if option.name not in listed]
     return tuple(listed)
 
 

@@ -31,6 +31,7 @@ STEPS: dict[str, Step] = {
         Step("preview", "show the data"),
         Step("prepare", "upload the data"),
         Step("train", "train"),
+        Step("tune", "tune the hyperparameters"),
         Step("deploy", "deploy the model"),
         Step("predict", "get predictions"),
         Step("transform", "run the batch transform"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sagewizard.engine import trained as trained_by
 from sagewizard.engine.api import exists_already, is_missing
 from sagewizard.engine.costs import HOSTING
 from sagewizard.engine.following import JobWatch
@@ -63,10 +64,9 @@ def run(context: RunContext) -> StepResult:
 
 
 def ensure_model(context: RunContext) -> str:
-    """Make the model of the run's training job, or find it; deploy and transform share it."""
-    trained = context.outputs("train")
-    # Named after the training job: the same artifact is the same model, whichever step needs it first.
-    name = str(trained["job"]).replace("-train", "-model", 1)
+    """Make the model of the run's training or tuning job, or find it; deploy and transform share it."""
+    trained = context.outputs(trained_by.source(context.recipe))
+    name = trained_by.model_name(context.run_id, str(trained["job"]))
     request = {
         "ModelName": name,
         "PrimaryContainer": {"Image": trained["image"], "ModelDataUrl": trained["model_artifact"]},
