@@ -338,3 +338,125 @@ def check_output(sandbox):
         return output
 
     return check
+
+
+class Tuning:
+    """Tuning jobs of one sandbox: their requests, and a training that plays what the test says."""
+
+    def __init__(self, sandbox: Sandbox, requests: Requests) -> None:
+        self.sandbox, self.requests = sandbox, requests
+        self.score: Any = lambda values: float(values["learning_rate"])
+        self.curve: Any = None
+        self.fail: Any = lambda number: None
+        self.release = threading.Event()
+        self.release.set()
+        self.begun = threading.Semaphore(0)
+        self.seen: list[dict[str, Any]] = []
+        self.running = self.most = 0
+        self._lock = threading.Lock()
+        sandbox.compute.train = self.train  # type: ignore[method-assign]
+
+    def settings(self, jobs: int = 4, parallel: int = 2, **changes: Any) -> dict[str, Any]:
+        objective = {"Type": "Maximize", "MetricName": "validation:binary_f_beta"}
+        numbers = {"Name": "mini_batch_size", "MinValue": "100", "MaxValue": "2000"}
+        return {
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": objective,
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": parallel},
+            "ParameterRanges": {
+                "ContinuousParameterRanges": [
+                    {"Name": "learning_rate", "MinValue": "1e-5", "MaxValue": "1"}
+                ],
+                "IntegerParameterRanges": [numbers],
+            },
+            "RandomSeed": 1,
+        } | changes
+
+    def definition(self, **changes: Any) -> dict[str, Any]:
+        job = self.requests.training_job()
+        for member in ("TrainingJobName", "HyperParameters"):
+            del job[member]
+        static = {"predictor_type": "binary_classifier", "epochs": "9"}
+        return job | {"StaticHyperParameters": static} | changes
+
+    def request(
+        self, name: str = "tuning", settings: Any = None, definition: Any = None, **changes: Any
+    ) -> dict[str, Any]:
+        return {
+            "HyperParameterTuningJobName": name,
+            "HyperParameterTuningJobConfig": settings or self.settings(),
+            "TrainingJobDefinition": definition or self.definition(),
+        } | changes
+
+    def start(self, name: str = "tuning", **options: Any) -> Any:
+        client = self.sandbox.client()
+        client.create_hyper_parameter_tuning_job(**self.request(name, **options))
+        return client
+
+    def wait(self) -> None:
+        for tuner in list(self.sandbox.app._control.tuners._tuners.values()):
+            tuner.thread.join(30)
+            assert not tuner.thread.is_alive()
+        self.sandbox.settle()
+
+    def run(self, name: str = "tuning", **options: Any) -> dict[str, Any]:
+        self.start(name, **options)
+        self.wait()
+        return self.describe(name)
+
+    def describe(self, name: str = "tuning") -> dict[str, Any]:
+        client = self.sandbox.client()
+        described: dict[str, Any] = client.describe_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName=name
+        )
+        return described
+
+    def children(self, name: str = "tuning", **options: Any) -> list[dict[str, Any]]:
+        answer = self.sandbox.client().list_training_jobs_for_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName=name, MaxResults=100, **options
+        )
+        found: list[dict[str, Any]] = answer["TrainingJobSummaries"]
+        return found
+
+    def train(self, request: dict[str, Any], on_status: Any, stop: Any, on_metric: Any = None) -> Outcome:
+        with self._lock:
+            self.seen.append(request)
+            number = len(self.seen)
+            self.running += 1
+            self.most = max(self.most, self.running)
+        try:
+            return self._play(number, request, on_status, stop, on_metric)
+        finally:
+            with self._lock:
+                self.running -= 1
+
+    def _play(self, number: int, request: Any, on_status: Any, stop: Any, on_metric: Any) -> Outcome:
+        on_status("Training", "Training image download completed. Training in progress.")
+        self.begun.release()
+        values, now = request["HyperParameters"], self.sandbox.services.clock.now()
+        last = None
+        for value in self.curve(number, values) if self.curve else [self.score(values)]:
+            if stop.is_set() or value is None:
+                break
+            last = value
+            on_metric("ObjectiveMetric", value, now)
+            if self.curve:
+                stop.wait(0.02)
+        while not self.release.is_set() and not stop.wait(0.01):
+            pass
+        reason = self.fail(number)
+        if reason is not None:
+            return Outcome("Failed", reason, started=now, ended=now)
+        outcome = self.sandbox.compute.complete(request, on_status)
+        if last is not None:
+            outcome.final_metrics.append({"MetricName": "ObjectiveMetric", "Value": last, "Timestamp": now})
+        if stop.is_set():
+            outcome.status = "Stopped"
+        return outcome
+
+
+@pytest.fixture
+def tuning(make_sandbox, requests):
+    made = Tuning(make_sandbox(concurrent_jobs=8), requests)
+    yield made
+    made.release.set()
