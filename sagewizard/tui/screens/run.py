@@ -77,8 +77,9 @@ class RunScreen(AppScreen):
 
     @property
     def pane(self) -> StepPane | None:
-        """The pane that is shown."""
-        found = self.query_one("#panes", ContentSwitcher).visible_content
+        """The pane that is shown; None before the first one is there."""
+        switchers = self.query("#panes").results(ContentSwitcher)
+        found = next((switcher.visible_content for switcher in switchers), None)
         return found if isinstance(found, StepPane) else None
 
     def show(self, place: str) -> None:
