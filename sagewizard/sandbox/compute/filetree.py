@@ -157,7 +157,7 @@ class TrainingTree:
     def _download_channel(self, channel: Mapping[str, Any], stop: threading.Event) -> None:
         name = channel["ChannelName"]
         folder = self.data / name
-        folder.mkdir()
+        folder.mkdir(parents=True, exist_ok=True)
         source = channel.get("DataSource", {}).get("S3DataSource")
         if source is None:
             raise ClientFailure(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from typing import TYPE_CHECKING
 
 from sagewizard.sandbox.control import (
     endpoint_configs,
     endpoints,
     models,
+    processing_jobs,
+    processing_supervisor,
     service_model,
     tags,
     training_jobs,
@@ -22,6 +25,7 @@ from sagewizard.sandbox.control import (
 from sagewizard.sandbox.control.context import Control, Operation
 from sagewizard.sandbox.control.hosting import IN_PROGRESS, Hosting
 from sagewizard.sandbox.control.jobs import JobQueue
+from sagewizard.sandbox.control.patience import hold, looks_rarely
 from sagewizard.sandbox.control.protocol import (
     MAX_REQUEST_BYTES,
     TARGET_PREFIX,
@@ -34,7 +38,7 @@ from sagewizard.sandbox.control.protocol import (
     decode,
     refusal,
 )
-from sagewizard.sandbox.control.resources import ENDPOINT, TRAINING_JOB, Repository
+from sagewizard.sandbox.control.resources import ENDPOINT, Repository
 from sagewizard.sandbox.control.runtime import Runtime
 from sagewizard.sandbox.control.tuning_supervisor import Tuners
 from sagewizard.sandbox.control.validation import validate
@@ -72,6 +76,10 @@ OPERATIONS: dict[str, Operation] = {
     "DescribeTransformJob": transform_jobs.describe_transform_job,
     "ListTransformJobs": transform_jobs.list_transform_jobs,
     "StopTransformJob": transform_jobs.stop_transform_job,
+    "CreateProcessingJob": processing_jobs.create_processing_job,
+    "DescribeProcessingJob": processing_jobs.describe_processing_job,
+    "ListProcessingJobs": processing_jobs.list_processing_jobs,
+    "StopProcessingJob": processing_jobs.stop_processing_job,
     "CreateHyperParameterTuningJob": tuning_jobs.create_tuning_job,
     "DescribeHyperParameterTuningJob": tuning_jobs.describe_tuning_job,
     "ListHyperParameterTuningJobs": tuning_jobs.list_tuning_jobs,
@@ -107,6 +115,7 @@ class SageMakerApplication:
         slots = concurrent_jobs or max(2, os.cpu_count() or 1)
         hosting = Hosting(services, repository, compute)
         self._control = Control(services, repository, compute, JobQueue(slots), hosting, Tuners())
+        self._closing = threading.Event()
         self._runtime = Runtime(hosting, services.account_id)
 
     def handle(self, request: Request) -> Response:
@@ -140,17 +149,17 @@ class SageMakerApplication:
         body = request.stream.read(MAX_REQUEST_BYTES + 1)
         if len(body) > MAX_REQUEST_BYTES:
             raise RequestTooLarge(f"The request is longer than {MAX_REQUEST_BYTES} bytes.")
-        return answer(operation(self._control, region, validate(name, decode(body))))
+        given = validate(name, decode(body))
+        if looks_rarely(request.headers.get("User-Agent", "")):
+            hold(self._control, name, region, given, self._closing)
+        return answer(operation(self._control, region, given))
 
     def busy(self) -> list[str]:
         """Say what must not be cut off: jobs, and endpoints that are changing.
 
         An endpoint InService is not busy: it comes back by itself when the server starts again.
         """
-        work = [
-            f"{'training' if kind == TRAINING_JOB else 'transform'} job {name}"
-            for _, kind, name in self._control.jobs.current()
-        ]
+        work = [f"{kind.replace('-', ' ')} {name}" for _, kind, name in self._control.jobs.current()]
         work += [f"tuning job {name}" for name in self._control.tuners.current()]
         marks = ", ".join("?" * len(IN_PROGRESS))
         changing = self._control.repository.select(
@@ -169,6 +178,7 @@ class SageMakerApplication:
         tuning = tuning_supervisor.unfinished(self._control.repository)
         training_supervisor.recover(self._control.repository)
         transform_supervisor.recover(self._control.repository)
+        processing_supervisor.recover(self._control.repository)
         for job in tuning:
             self._control.tuners.start(self._control, job)
         self._control.hosting.recover()
@@ -176,6 +186,7 @@ class SageMakerApplication:
     def close(self) -> None:
         """End jobs and containers; a job under way becomes Failed, an endpoint keeps its status."""
         self._control.tuners.close()
+        self._closing.set()
         self._control.hosting.close()
         self._control.jobs.close(self._control.compute.close)
         self._control.tuners.join()

@@ -10,6 +10,7 @@ from sagewizard.sandbox.control.resources import (
     ENDPOINT,
     ENDPOINT_CONFIG,
     MODEL,
+    PROCESSING_JOB,
     TRAINING_JOB,
     TRANSFORM_JOB,
     TUNING_JOB,
@@ -38,6 +39,7 @@ def not_found(kind: str, arn: str, name: str) -> ServiceError:
     texts = {
         TRAINING_JOB: "Requested resource not found.",
         TRANSFORM_JOB: f"Could not find requested job with name: {name}",
+        PROCESSING_JOB: f"Could not find requested job with name: {name}",
         MODEL: f'Could not find model "{arn}".',
         ENDPOINT_CONFIG: f'Could not find endpoint configuration "{arn}".',
         ENDPOINT: f'Could not find endpoint "{arn}".',

@@ -47,6 +47,21 @@ class TransformOutcome(Protocol):
     def ended(self) -> float | None: ...  # noqa: D102
 
 
+class ProcessingOutcome(Protocol):
+    """How a processing job ended: status is Completed, Failed or Stopped; times are epoch seconds."""
+
+    @property
+    def status(self) -> str: ...  # noqa: D102
+    @property
+    def failure_reason(self) -> str | None: ...  # noqa: D102
+    @property
+    def exit_message(self) -> str | None: ...  # noqa: D102
+    @property
+    def started(self) -> float | None: ...  # noqa: D102
+    @property
+    def ended(self) -> float | None: ...  # noqa: D102
+
+
 class Reply(Protocol):
     """What a serving container answered; header names are lower case."""
 
@@ -113,6 +128,12 @@ class Compute(Protocol):
         stop: threading.Event,
     ) -> TransformOutcome:
         """Run a transform job to its end; `stop` asks it to end early."""
+        ...
+
+    def process(
+        self, request: Mapping[str, Any], on_status: OnStatus, stop: threading.Event
+    ) -> ProcessingOutcome:
+        """Run a processing job to its end; `stop` asks it to end early."""
         ...
 
     def server(self, spec: ServerSpec) -> Server:

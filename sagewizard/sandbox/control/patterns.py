@@ -20,6 +20,8 @@ _ASCII_OF = {
     for category in _STAND_IN
 }
 _POSIX = {"Alnum": "a-zA-Z0-9", "Alpha": "a-zA-Z", "Digit": "0-9", "ASCII": r"\x00-\x7f"}
+# Java writes the characters beyond 16 bits as a range of UTF-16 pairs.
+_PAIRS, _BEYOND = r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF"
 _PROPERTY = re.compile(r"\\p\{(\w+)\}")
 
 
@@ -38,6 +40,7 @@ def _property(name: str) -> str:
 
 def translate(pattern: str) -> tuple[str, bool]:
     """Return the Python pattern, and whether subjects must go through `fold` first."""
+    pattern = pattern.replace(_PAIRS, _BEYOND)
     out: list[str] = []
     position, in_class, folds = 0, False, False
     while position < len(pattern):
@@ -75,7 +78,7 @@ def _compiled(pattern: str) -> tuple[re.Pattern[str] | None, bool]:
     try:
         return re.compile(text, re.ASCII), folds
     except re.error:
-        # Two forms in the model, neither of them used here: ranges of UTF-16 units, and `$` repeated.
+        # Forms in the model that no operation here uses: other ranges of UTF-16 units, and `$` repeated.
         return None, False
 
 

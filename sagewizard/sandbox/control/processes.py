@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
 
+    from sagewizard.sandbox.compute.processing_job import ProcessingOutcome
     from sagewizard.sandbox.compute.training import TrainingOutcome
     from sagewizard.sandbox.compute.transform import TransformOutcome
     from sagewizard.sandbox.control.compute import OnMetric, OnStatus, ServerSpec
@@ -64,6 +65,16 @@ class ProcessCompute:
             launcher=self._launcher,
             on_status=on_status,
             stop=stop,
+        )
+
+    def process(
+        self, request: Mapping[str, Any], on_status: OnStatus, stop: threading.Event
+    ) -> ProcessingOutcome:
+        """Run a processing job to its end."""
+        from sagewizard.sandbox.compute.processing_job import run_processing
+
+        return run_processing(
+            request, services=self._services, launcher=self._launcher, on_status=on_status, stop=stop
         )
 
     def server(self, spec: ServerSpec) -> ModelServer:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TRAINING_JOB = "training-job"
 TRANSFORM_JOB = "transform-job"
+PROCESSING_JOB = "processing-job"
 TUNING_JOB = "hyper-parameter-tuning-job"
 MODEL = "model"
 ENDPOINT_CONFIG = "endpoint-config"

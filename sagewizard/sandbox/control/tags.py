@@ -11,6 +11,7 @@ from sagewizard.sandbox.control.resources import (
     ENDPOINT,
     ENDPOINT_CONFIG,
     MODEL,
+    PROCESSING_JOB,
     TRAINING_JOB,
     TRANSFORM_JOB,
     TUNING_JOB,
@@ -19,7 +20,7 @@ from sagewizard.sandbox.control.resources import (
 if TYPE_CHECKING:
     from sagewizard.sandbox.control.context import Control
 
-_KINDS = (TRAINING_JOB, TRANSFORM_JOB, TUNING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT)
+_KINDS = (PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, TUNING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT)
 _PAGE = 50
 
 

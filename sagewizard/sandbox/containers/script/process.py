@@ -35,8 +35,9 @@ def process(environ: Mapping[str, str]) -> int:
         _say(FALLBACK_NOTE)
     programs = packages.create(base, with_pip=False)
     path = os.pathsep.join([world.name(programs), environ.get("PATH", os.defpath)])
-    # What a script installs by itself stays in the job.
-    env = world.environment(environ, {**config.get("Environment", {}), "PATH": path})
+    # The variables of the request again, for the paths below /opt/ml in them.
+    asked = {name: environ[name] for name in config.get("Environment", {}) if name in environ}
+    env = world.environment(environ, {**asked, "PATH": path})
     env.pop(IMAGE_VARIABLE, None)
     command = [*application["ContainerEntrypoint"], *application.get("ContainerArguments", [])]
     if Path(command[0]).name.startswith("python") and not _there(command[0]):

@@ -169,3 +169,15 @@ def bench(tmp_path_factory: pytest.TempPathFactory, clients_of: Any) -> Any:
     finally:
         clients.close()
         server.close()
+
+
+@pytest.fixture(scope="package")
+def iris_csv() -> str:
+    """Iris as CSV, the class first."""
+    from sklearn.datasets import load_iris
+
+    data = load_iris()
+    return "".join(
+        f"{label}," + ",".join(map(str, row)) + "\n"
+        for row, label in zip(data.data.tolist(), data.target.tolist(), strict=True)
+    )

@@ -30,17 +30,6 @@ def model_fn(model_dir):
 """
 
 
-@pytest.fixture(scope="package")
-def iris_csv():
-    from sklearn.datasets import load_iris
-
-    data = load_iris()
-    return "".join(
-        f"{label}," + ",".join(map(str, row)) + "\n"
-        for row, label in zip(data.data.tolist(), data.target.tolist(), strict=True)
-    )
-
-
 def test_iris_is_trained_by_a_script_with_metrics_log_and_model(bench, iris_csv):
     uri = bench.put("iris/train/iris.csv", iris_csv)
     job = bench.train(
