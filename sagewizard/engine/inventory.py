@@ -166,7 +166,8 @@ def _delete_of_run(
         outcome.deleted += report.deleted
         outcome.failed += report.failed
         if state is not None:
-            states.after_teardown(state, {entry.kind for entry in report.deleted})
+            left = [entry for entry in engine.ledger.alive(run_id=run_id) if entry.kind != "s3-prefix"]
+            states.after_teardown(state, {entry.kind for entry in report.deleted}, all_gone=not left)
     finally:
         if state is not None:
             state.meters, state.usd = meter.dump(), meter.total()

@@ -137,17 +137,18 @@ def load(folder: Path) -> RunState:
         ) from error
 
 
-def after_teardown(state: RunState, kinds: set[str]) -> None:
+def after_teardown(state: RunState, kinds: set[str], *, all_gone: bool) -> None:
     """Enter what a teardown from outside means for a run.
 
-    A run that had nothing left to do but its teardown is finished. Any other makes what was deleted again
-    when it goes on, under new names, since SageMaker gives a job's name only once.
+    A run that had nothing left to do but its teardown is finished when `all_gone`. Any other makes what was
+    deleted again when it goes on, under new names, since SageMaker gives a job's name only once.
     """
     names = list(state.steps)
     before = [name for name in names if name != "teardown"]
     if "evaluate" in before and all(state.steps[name].status == "finished" for name in before):
-        state.step("teardown").status = "finished"
-        state.status = "finished"
+        if all_gone:
+            state.step("teardown").status = "finished"
+            state.status = "finished"
         return
     # A tuning job that was stopped keeps what it has found: the step finds it again, and goes on from there.
     made_by = {"training-job": "train", "transform-job": "transform", "endpoint": "deploy", "model": "deploy"}

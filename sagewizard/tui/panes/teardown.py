@@ -12,7 +12,7 @@ from sagewizard.render.units import duration
 from sagewizard.tui import model as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import Action, StepPane
-from sagewizard.tui.widgets.rows import RowTable
+from sagewizard.tui.widgets.rows import RowTable, tail
 from sagewizard.tui.words import dollars, per_hour, plural
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from sagewizard.tui.model import ResourceView, RunModel
 
 BUCKET = "s3-prefix"
+WIDE = 100
+"""Columns from which whole names fit beside the other columns."""
+SHORT_NAME = 16
 
 
 class TeardownPane(StepPane):
@@ -174,7 +177,7 @@ class TeardownPane(StepPane):
                     duration(max(0.0, now - view.since)),
                     per_hour(view.hourly_usd) or "-",
                     dollars(view.hourly_usd * max(0.0, now - view.since) / 3600) if view.hourly_usd else "-",
-                    view.name,
+                    view.name if self.app.size.width >= WIDE else tail(view.name, SHORT_NAME),
                 )
                 for view in alive
             },

@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 from sagewizard.render.units import duration
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.screens.base import AppScreen
-from sagewizard.tui.widgets.rows import RowTable
+from sagewizard.tui.widgets.rows import RowTable, tail
 from sagewizard.tui.words import dollars, per_hour, plural
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from sagewizard.tui.control import RunControl
 
 BUCKET = "s3-prefix"
+SHORT_NAME = 20
+"""Characters of a name that fit beside the other columns at 80 columns."""
 
 
 @dataclass
@@ -225,7 +227,7 @@ class ResourcesScreen(AppScreen):
                     duration(max(0.0, now - (entry.created or entry.intended))),
                     per_hour(entry.hourly_usd) or "-",
                     dollars(so_far(entry, now)) if entry.billable else "-",
-                    entry.name.removeprefix("s3://") if entry.kind == BUCKET else entry.name,
+                    entry.name if roomy else tail(entry.name, SHORT_NAME),
                     *((entry.run_id,) if roomy else ()),
                 )
                 for entry in entries

@@ -54,6 +54,11 @@ class RowTable(DataTable[Any]):
         raise SkipAction
 
 
+def tail(name: str, width: int) -> str:
+    """Return the end of a name: what tells apart names that begin with the same run."""
+    return name if len(name) <= width else f"…{name[1 - width :]}"
+
+
 def _cell(text: str) -> Text:
     number = text[:1].isdigit() or text[:1] in ("$", "<")
     return Text(text, justify="right" if number else "left", no_wrap=True)
