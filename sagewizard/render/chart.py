@@ -53,7 +53,7 @@ def line_chart(
     finite = [p for line in points for p in line if math.isfinite(p[0]) and math.isfinite(p[1])]
     head = [ink.paint(cut(clean(title), ink.width, unicode=ink.unicode), "bold")] if title else []
     if not finite:
-        return "\n".join([*head, _("Nothing to draw yet.")])
+        return "\n".join([*head, cut(_("Nothing to draw yet."), ink.width, unicode=ink.unicode)])
     x_low, x_high = x_range or _span([x for x, _y in finite])
     y_low, y_high = y_range or _span([y for _x, y in finite])
     height = max(height, 3)
@@ -87,6 +87,40 @@ def line_chart(
         legend = "   ".join(f"{glyphs[i % len(glyphs)]} {clean(s.name)}" for i, s in enumerate(series))
         lines.append(cut(" " * (left + 2) + legend, ink.width, unicode=ink.unicode))
     return "\n".join(lines)
+
+
+def scatter_chart(
+    x: Sequence[float],
+    y: Sequence[float],
+    *,
+    ink: Ink | None = None,
+    height: int = 12,
+    level: float | None = None,
+    title: str = "",
+    x_name: str = "",
+    y_name: str = "",
+) -> str:
+    """Return a chart of single points, in braille dots or, in ASCII, one character each.
+
+    `level` draws a thin line at a height of y, under the points. A break after each point keeps them apart.
+    """
+    ink = ink or Ink()
+    across: list[float] = []
+    up: list[float] = []
+    for one, other in zip(x, y, strict=True):
+        across += [float(one), math.nan]
+        up += [float(other), math.nan]
+    if level is not None and across:
+        finite = [value for value in across if math.isfinite(value)]
+        # Every second column is left blank, so that the line does not hide points that lie on it.
+        steps = max(2, ink.width // 2)
+        low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
+        for step in range(steps + 1):
+            across += [low + (high - low) * step / steps, math.nan]
+            up += [level, math.nan]
+    return line_chart(
+        [Series(title, across, up)], ink=ink, height=height, title=title, x_name=x_name, y_name=y_name
+    )
 
 
 def curve_chart(curve: Curve, *, ink: Ink | None = None, height: int = 16) -> str:

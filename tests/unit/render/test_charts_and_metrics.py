@@ -147,3 +147,8 @@ def test_a_long_curve_is_drawn_whole():
     x = np.linspace(0, 1, 5000)
     text = line_chart([Series("x", x, x)], ink=Ink(width=60, unicode=False), height=10)
     assert all("*" in line for line in text.splitlines()[:10])
+
+
+def test_an_empty_chart_stays_within_a_narrow_terminal():
+    text = line_chart([Series("s", [], [])], ink=Ink("none", False, 16), title="t")
+    assert max(map(cell_width, text.splitlines())) <= 16
