@@ -300,7 +300,7 @@ def test_parents_that_do_not_fit_are_refused(tuning):
         tuning.start(WarmStartConfig=warm("TransferLearning", "nobody"))
     tuning.release.clear()
     client = tuning.start("parent")
-    with pytest.raises(ClientError, match="is in status InProgress. A parent must be"):
+    with pytest.raises(ClientError, match=r"is in status InProgress\. A parent must be"):
         tuning.start(WarmStartConfig=warm("TransferLearning", "parent"))
     client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="parent")
     tuning.wait()
