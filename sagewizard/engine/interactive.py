@@ -121,7 +121,12 @@ class Interactive:
     # What goes to the target
 
     def threshold(self) -> float | None:
-        """Return the threshold of the run's model, read from its artifact; None without one."""
+        """Return the threshold of the run's model; None without one.
+
+        An evaluation that is in force has it; before that it is read from the model's artifact.
+        """
+        if states.load(self.folder).outputs("evaluate"):
+            return self.results().threshold
         with self._lock, boto_errors.translated(doing="read the model's threshold"):
             state = states.load(self.folder)
             recipe = recipe_of(self.settings, state)

@@ -47,6 +47,7 @@ KEYS: tuple[Key, ...] = (
         "evaluate: Next mistakes", 6),
     Key("evaluate.previous", "left_square_bracket,p", "mistakes before", "Show the mistakes before.",
         "evaluate: Mistakes before"),
+    Key("teardown.prove", "r", "ask again", "Ask the target for what is gone, and show its words.", "teardown: Prove", 3),
     Key("teardown.delete", "delete,D", "delete one", "Delete the selected resource.", "teardown: Delete one", 2),
     Key("resources.delete", "delete,D", "delete", "Delete the selected resource, after a question.",
         "resources: Delete", 1),

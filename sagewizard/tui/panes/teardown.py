@@ -41,7 +41,7 @@ class TeardownPane(StepPane):
         super().__init__(step, control)
         self.proofs: dict[tuple[str, str], Proof] = {}
         self.deleting: set[str] = set()
-        self._asked: frozenset[tuple[str, str]] = frozenset()
+        self._asked: frozenset[tuple[str, str]] | None = None
 
     def compose_body(self) -> ComposeResult:
         """Lay out the table, the bill and the proof."""
@@ -59,7 +59,10 @@ class TeardownPane(StepPane):
         """Follow what is alive and what is gone; ask for the proof when nothing is at work."""
         self._draw(model)
         gone = frozenset((view.kind, view.name) for view in model.gone)
-        if gone and gone != self._asked and not self.control.busy and not self.deleting:
+        if self._asked is None:
+            # What was torn down before it was looked at is proved on demand: asking may start the sandbox.
+            self._asked = gone if self.view.status == "done" else frozenset()
+        elif gone != self._asked and not self.control.busy and not self.deleting:
             self._asked = gone
             self._ask_for_proof(sorted(gone))
 
@@ -103,6 +106,13 @@ class TeardownPane(StepPane):
 
             self.app.push_screen(Confirm(f"Delete this {chosen.kind}?", text, "Delete"), answered)
 
+    def action_teardown_prove(self) -> None:
+        """Ask the target for everything that is gone."""
+        if self.model.gone:
+            self._ask_for_proof(sorted({(view.kind, view.name) for view in self.model.gone}))
+        else:
+            self.app.notify("Nothing of this run is gone yet.", markup=False)
+
     # Inside
 
     def _delete(self, names: list[str]) -> None:
@@ -137,7 +147,6 @@ class TeardownPane(StepPane):
         self.control.call(ask, told, self._no_proof)
 
     def _no_proof(self, error: SageWizardError) -> None:
-        self._asked = frozenset()
         self.app.notify(
             f"The proof could not be asked for: {error.message}", severity="warning", markup=False
         )
@@ -199,7 +208,8 @@ class TeardownPane(StepPane):
     def _draw_gone(self, model: RunModel) -> None:
         lines = []
         if model.gone:
-            lines.append(Text("Gone: the target was asked for each, and this is what it said", "bold"))
+            head = "the target's own words" if self.proofs else "r asks the target, as a proof"
+            lines.append(Text(f"Gone: {head}", "bold"))
         for view in model.gone:
             proof = self.proofs.get((view.kind, view.name))
             if proof is None:
