@@ -21,6 +21,7 @@ from sagewizard.sandbox.compute.filetree import (
     remove_tree,
     upload_folder,
 )
+from sagewizard.sandbox.compute.guarded_metrics import GuardedScraper, left_out
 from sagewizard.sandbox.compute.joblog import JobLog, MetricScraper
 from sagewizard.sandbox.compute.launcher import LaunchError
 from sagewizard.sandbox.compute.s3data import ClientFailure, join_uri, parse_uri
@@ -116,6 +117,7 @@ class _Run:
         self.job = str(request["TrainingJobName"])
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self.job[:40]}-", dir=launcher.jobs))
         self.scraper = MetricScraper([])
+        self.guarded: GuardedScraper | None = None
         self.logs: list[JobLog] = []
         self.trees: list[TrainingTree] = []
         self.started: float | None = None
@@ -139,6 +141,8 @@ class _Run:
         return self._ending("Completed", "Training job completed")
 
     def tidy(self) -> None:
+        if self.guarded is not None:
+            self.guarded.close()
         for log in self.logs:
             log.close()
         remove_tree(self.folder)
@@ -173,6 +177,8 @@ class _Run:
             container = resolve(str(specification.get("TrainingImage", "")))
         except LookupError as error:
             raise ClientFailure(str(error.args[0] if error.args else error)) from None
+        if getattr(container, "script_mode", False) and specification.get("MetricDefinitions"):
+            self.scraper = self.guarded = GuardedScraper(specification["MetricDefinitions"])
         self._pause(pace.training_preparing)
 
         self.started = clock.now()
@@ -227,6 +233,9 @@ class _Run:
                 child.terminate(0)
             raise _Failure(f"{INTERNAL_ERROR} ({error})") from error
         codes = self._await(children)
+        if self.guarded is not None and self.guarded.dropped:
+            names, self.guarded.dropped = self.guarded.dropped, []
+            self.logs[0](left_out(names))
         for child in children:
             if child.lost and not self.stop.is_set():
                 raise _Failure(f"{INTERNAL_ERROR} ({child.lost})")

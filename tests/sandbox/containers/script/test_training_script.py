@@ -283,3 +283,16 @@ def _train_named(bench, name, script):
         return bench.train(script)
     finally:
         bench.name = plain
+
+
+def test_a_metric_definition_that_does_not_end_harms_nobody(bench):
+    job = bench.train(
+        "print('value=7 ' + 'a' * 60 + 'b')",
+        MetricDefinitions=[
+            {"Name": "good", "Regex": r"value=(\d+)"},
+            {"Name": "bad", "Regex": r"(a+)+$"},
+        ],
+    )
+    assert job["TrainingJobStatus"] == "Completed"
+    assert [item["MetricName"] for item in job["FinalMetricDataList"]] == ["good"]
+    assert "the regular expression of 'bad' took more than 1 s" in bench.job_log(job)
