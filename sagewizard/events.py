@@ -277,7 +277,7 @@ class PredictionMade(Event):
     """One row went to the endpoint and came back: both bodies as text, as they were sent.
 
     `row` counts from 1 in the test split; 0 stands for values that a person typed or drew, for which nothing
-    is `expected`.
+    is `expected`. `graded` tells whether there is a right and a wrong, as there is for classes.
     """
 
     step: str
@@ -292,6 +292,7 @@ class PredictionMade(Event):
     predicted: str
     score: float | None
     correct: bool
+    graded: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -459,5 +460,7 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
     return value
 
 
-# The kinds of a tuning job have a file of their own, which enters them into KINDS; a journal may hold them.
+# The kinds of a tuning job and of other outcomes have files of their own, which enter them into KINDS; a
+# journal may hold them.
+import sagewizard.outcome_events  # noqa: E402
 import sagewizard.tuning_events  # noqa: E402, F401

@@ -13,8 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sagewizard import events as ev
+from sagewizard import tuning_events as tv
 from sagewizard.cli.terminal import Console, amount, wrap
 from sagewizard.i18n import _
+from sagewizard.outcome_events import CrossValidated, Noted
 from sagewizard.render.cells import clean, cut
 from sagewizard.render.units import duration, hourly, money
 
@@ -66,6 +68,10 @@ class LiveView:
             ev.CostChanged: self._cost_changed,
             ev.PredictionMade: self._prediction_made,
             ev.Warned: self._warned,
+            tv.TuningPlanned: self._tuning_planned,
+            tv.TrialReported: self._trial_reported,
+            Noted: self._noted,
+            CrossValidated: self._cross_validated,
         }
 
     def show(self, event: ev.Event) -> None:
@@ -185,11 +191,12 @@ class LiveView:
         response = cut(clean(event.response.strip()), LONGEST_REPLY, unicode=unicode)
         self.say(f"    {_('sent')}      {request}")
         self.say(f"    {_('received')}  {response}")
-        words = (
-            _("test row {row}: expected {expected}, predicted {predicted}: right, in {time} ms")
-            if event.correct
-            else _("test row {row}: expected {expected}, predicted {predicted}: wrong, in {time} ms")
-        )
+        if not event.graded:
+            words = _("test row {row}: {expected} in the data, {predicted} by the model, in {time} ms")
+        elif event.correct:
+            words = _("test row {row}: expected {expected}, predicted {predicted}: right, in {time} ms")
+        else:
+            words = _("test row {row}: expected {expected}, predicted {predicted}: wrong, in {time} ms")
         text = words.format(
             row=event.row, expected=event.expected, predicted=event.predicted,
             time=f"{event.seconds * 1000:.0f}",
@@ -198,6 +205,28 @@ class LiveView:
 
     def _warned(self, event: ev.Warned) -> None:
         self.say(f"    {self.console.glyph('warning')} {clean(event.message)}", "warn")
+
+    def _noted(self, event: Noted) -> None:
+        self.say(f"    {clean(event.message)}")
+
+    def _cross_validated(self, event: CrossValidated) -> None:
+        from sagewizard.cli.report import fold_lines
+
+        for line in fold_lines(event, self.console.ink):
+            self.say(f"    {line}")
+
+    def _tuning_planned(self, event: tv.TuningPlanned) -> None:
+        from sagewizard.cli.tuning import plan_lines
+
+        for line in plan_lines(event):
+            self.say(f"    {line}")
+
+    def _trial_reported(self, event: tv.TrialReported) -> None:
+        from sagewizard.cli.tuning import trial_line
+
+        if event.trial.over:
+            text, bad = trial_line(event)
+            self.say(f"    {text}", "warn" if bad else None)
 
     # What changes in the block
 
@@ -216,6 +245,8 @@ class LiveView:
         self._log.extend(clean(line) for line in event.lines[-LOG_LINES:])
 
     def _metric_reported(self, event: ev.MetricReported) -> None:
+        if self._current is not None and self._current.step == "tune":
+            return  # several jobs report at once: their objectives say more
         if event.epoch is not None:
             self._epoch = event.epoch
         self._metrics[event.name] = event.value

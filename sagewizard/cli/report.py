@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sagewizard.cli.terminal import wrap
+from sagewizard.errors import SageWizardError
 from sagewizard.evaluation import ConfusionMatrix
 from sagewizard.i18n import _
-from sagewizard.render import confusion_matrix, metric_list
+from sagewizard.outcome_events import ClustersMeasured, CrossValidated, ThresholdsCompared
+from sagewizard.render import clusters, confusion_matrix, folds, metric_list, residuals, thresholds
 from sagewizard.render.units import count, duration, hourly
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sagewizard.cli.run import Outcome
-    from sagewizard.events import CostChanged, EvaluationMade, RunFinished
+    from sagewizard.events import CostChanged, CostItem, EvaluationMade, RunFinished
     from sagewizard.recipe.recipe import Recipe
     from sagewizard.render.ink import Ink
     from sagewizard.target import Target
@@ -43,8 +46,17 @@ def final_report(
 ) -> list[str]:
     """Return the lines of the report."""
     lines: list[str] = []
+    if outcome.tuning is not None and outcome.tuning.over:
+        from sagewizard.cli.tuning import summary_lines
+
+        tuning = outcome.tuning
+        lines += summary_lines(
+            tuning.job, tuning.trials, tuning.objective, tuning.goal, tuning.best, tuning.best_objective, ink
+        )
+        lines.append("")
     if outcome.evaluation is not None:
         lines += evaluation_lines(outcome.evaluation, ink)
+        lines += detail_lines(outcome, ink)
     words = _("Run {run}: {time}") if end.complete else _("Run {run}: {time}, not to its end")
     lines += ["", words.format(run=end.run_id, time=duration(end.seconds))]
     if outcome.cost is not None and outcome.cost.items:
@@ -71,6 +83,49 @@ def evaluation_lines(event: EvaluationMade, ink: Ink) -> list[str]:
     return lines
 
 
+def detail_lines(outcome: Outcome, ink: Ink) -> list[str]:
+    """Return what came out beside the metrics: thresholds, clusters, folds, residuals."""
+    lines: list[str] = []
+    for event in outcome.details:
+        match event:
+            case ThresholdsCompared():
+                words = _("The threshold {used:.4g} beside {other:.4g}, for {positive}:")
+                used, other = event.rows[0].threshold, event.rows[1].threshold
+                lines += ["", words.format(used=used, other=other, positive=event.positive)]
+                lines += thresholds(event, ink=ink).splitlines()
+            case ClustersMeasured():
+                words = _("Labels (down) in clusters (across), {rows} rows of the {split} split:")
+                lines += ["", words.format(rows=count(sum(event.sizes)), split=event.split)]
+                lines += clusters(event, ink=ink).splitlines()
+            case CrossValidated():
+                lines += ["", *fold_lines(event, ink)]
+    return lines + residual_lines(outcome, ink)
+
+
+def fold_lines(event: CrossValidated, ink: Ink) -> list[str]:
+    """Return the figures of a cross-validation, and what it has cost."""
+    kind = _("stratified folds") if event.stratified else _("folds")
+    words = _("Cross-validation, {count} {kind}, one training job each, {seconds} billed seconds together:")
+    head = words.format(count=event.folds, kind=kind, seconds=count(event.billable_seconds))
+    return [head, *folds(event, ink=ink).splitlines()]
+
+
+def residual_lines(outcome: Outcome, ink: Ink) -> list[str]:
+    """Return the residuals of a regression as a picture; nothing for anything else."""
+    from pathlib import Path
+
+    from sagewizard.engine import results
+
+    if outcome.start is None or outcome.evaluation is None or "rmse" not in outcome.evaluation.metrics:
+        return []
+    try:
+        found = results.load(Path(outcome.start.folder))
+    except SageWizardError:  # the figures are there; a picture that cannot be drawn is left out
+        return []
+    picture = residuals(found.expected.tolist(), found.predicted.tolist(), ink=ink)
+    return ["", *picture.splitlines()]
+
+
 def cost_lines(cost: CostChanged, ink: Ink) -> list[str]:
     """Return the bill line by line."""
     from sagewizard.render import table
@@ -82,18 +137,33 @@ def cost_lines(cost: CostChanged, ink: Ink) -> list[str]:
     )
     rows = [
         [
-            item.kind,
+            item.kind if jobs == 1 else f"{jobs} x {item.kind}",
             f"{item.instance_count} x {item.instance_type}",
             duration(item.seconds),
             hourly(item.hourly_usd),
             usd(item.usd),
         ]
-        for item in cost.items
+        for item, jobs in _grouped(cost.items)
     ]
     sources = ", ".join(dict.fromkeys(item.price_source for item in cost.items if item.price_source))
     text = words.format(usd=usd(cost.usd), source=sources or _("unknown"))
     lines = wrap(text, min(ink.width, 100))
     return lines + [f"  {line}" for line in table(rows, ink=ink.narrower(2)).splitlines()]
+
+
+def _grouped(items: Iterable[CostItem]) -> list[tuple[CostItem, int]]:
+    """Put items of one kind on one kind of machine into a line; return each with how many there are."""
+    found: dict[tuple[object, ...], tuple[CostItem, int]] = {}
+    for item in items:
+        key = (item.kind, item.component, item.instance_type, item.instance_count, item.hourly_usd)
+        before, jobs = found.get(key, (None, 0))
+        if before is not None:
+            item = replace(
+                item, seconds=before.seconds + item.seconds,
+                usd=None if item.usd is None or before.usd is None else before.usd + item.usd,
+            )  # fmt: skip
+        found[key] = (item, jobs + 1)
+    return list(found.values())
 
 
 def estimate_lines(recipe: Recipe, target: Target) -> list[str]:

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sagewizard import events as ev
+from sagewizard import tuning_events as tv
 from sagewizard.cli.live import LiveView
 from sagewizard.cli.problems import show_alive, show_problem
 from sagewizard.cli.terminal import Console, console
 from sagewizard.errors import UsageError
 from sagewizard.exit_codes import ExitCode
 from sagewizard.i18n import _
+from sagewizard.outcome_events import ClustersMeasured, CrossValidated, ThresholdsCompared
 
 if TYPE_CHECKING:
     import argparse
@@ -70,6 +72,11 @@ def check_steps(recipe: Recipe, *names: str | None) -> None:
     from difflib import get_close_matches
 
     for name in names:
+        if name is not None and name in recipe.all_steps and name not in recipe.steps:
+            raise UsageError(
+                f"The step {name} of {recipe.name} is left out.",
+                remedy=f"Take it in with --set {name}.enabled=true.",
+            )
         if name is not None and name not in recipe.steps:
             near = get_close_matches(name, recipe.steps, n=1)
             raise UsageError(
@@ -84,7 +91,16 @@ def check_changes(recipe: Recipe, changes: dict[str, str], from_step: str | None
     for path in changes:
         step = path.split(".")[0]
         done = state.steps.get(step)
-        again = from_step is not None and recipe.steps.index(step) >= recipe.steps.index(from_step)
+        if step not in recipe.steps:
+            continue
+        place = recipe.steps.index(step)
+        again = from_step is not None and place >= recipe.steps.index(from_step)
+        later = [name for name in recipe.steps[place + 1 :] if state.outputs(name)]
+        if later and not again and (done is None or done.status != "finished"):
+            raise UsageError(
+                f"The step {step} comes before {later[-1]}, which this run has finished.",
+                remedy=f"Do it, and all after it again, with --from {step}, or start a new run.",
+            )
         if done is not None and done.status == "finished" and not again:
             raise UsageError(
                 f"{path} belongs to the step {step}, which this run has finished.",
@@ -176,6 +192,8 @@ class Outcome:
         self.end: ev.Event | None = None
         self.evaluation: ev.EvaluationMade | None = None
         self.cost: ev.CostChanged | None = None
+        self.tuning: tv.TuningChanged | None = None
+        self.details: list[ev.Event] = []
 
     def take(self, event: ev.Event) -> None:
         """Keep what is needed."""
@@ -184,8 +202,12 @@ class Outcome:
                 self.start = event
             case ev.EvaluationMade():
                 self.evaluation = event
+            case ThresholdsCompared() | ClustersMeasured() | CrossValidated():
+                self.details.append(event)
             case ev.CostChanged():
                 self.cost = event
+            case tv.TuningChanged():
+                self.tuning = event
             case ev.RunFinished() | ev.RunFailed() | ev.RunCancelled():
                 self.end = event
 

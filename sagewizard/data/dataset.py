@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sagewizard.data.splits import Method
+
 Task = Literal["binary_classifier", "multiclass_classifier", "regressor"]
 """The predictor type that suits a dataset, in Linear Learner's words."""
 
@@ -29,7 +31,8 @@ class DatasetSpec:
     `label_column` is a name or a number from 1; `header` and `delimiter` are detected when None. The shares
     `train`, `validation` and `test` add up to 1; one that is None is what the others leave, and None for all
     means the dataset's own division, or 0.6, 0.2, 0.2 where it has none. `positive_label` only has to exist
-    here; `Dataset.one_against_rest` uses it.
+    here; `Dataset.one_against_rest` uses it. `encode` turns a file's text columns into numbers and
+    fills gaps; `task` says what its label is where the values leave that open.
     """
 
     name: str | None = None
@@ -43,6 +46,9 @@ class DatasetSpec:
     test: float | None = None
     seed: int = 0
     stratified: bool = True
+    method: Method = "test-first"
+    encode: bool = False
+    task: Task | None = None
 
 
 @dataclass(frozen=True, slots=True)

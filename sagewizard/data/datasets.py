@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sagewizard.data.abalone import load_abalone
 from sagewizard.data.bundled import BUNDLED, load_bundled
 from sagewizard.data.csvio import read_csv
 from sagewizard.data.dataset import SPLITS, Dataset, DatasetSpec, Split, Task, frozen
 from sagewizard.data.mnist import load_mnist
+from sagewizard.data.owncsv import MOST_CLASSES, encode, label_values
 from sagewizard.data.splits import DEFAULT, split_rows
+from sagewizard.data.vertebral import load_vertebral
 from sagewizard.errors import CancelledError, DataError
 
 if TYPE_CHECKING:
@@ -26,11 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "Dataset", "DatasetSpec", "Split", "load_dataset"]
 
-NAMES = (*BUNDLED, "mnist")
-"""The datasets that can be asked for by name."""
+_FOUND = {"vertebral": load_vertebral, "abalone": load_abalone}
 
-_MOST_CLASSES = 20
-"""Whole-number labels with more distinct values than this are taken for quantities."""
+NAMES = (*BUNDLED, "mnist", *_FOUND)
+"""The datasets that can be asked for by name."""
 
 
 def load_dataset(
@@ -62,6 +64,9 @@ def load_dataset(
                 remedy="Leave the split out of the recipe.",
             )
         dataset = load_mnist(settings=settings, on_progress=on_progress, cancel=cancel)
+    elif spec.name in _FOUND:
+        whole = _FOUND[spec.name](settings=settings, on_progress=on_progress, cancel=cancel)
+        dataset = _divide(whole, spec)
     elif spec.name in BUNDLED:
         dataset = _divide(load_bundled(spec.name), spec)
     else:
@@ -93,7 +98,9 @@ def _divide(whole: Dataset, spec: DatasetSpec) -> Dataset:
 
     rows = whole.splits["all"]
     stratify = rows.labels if spec.stratified and whole.class_names else None
-    parts = split_rows(len(rows), _shares(spec) or DEFAULT, seed=spec.seed, stratify=stratify)
+    parts = split_rows(
+        len(rows), _shares(spec) or DEFAULT, seed=spec.seed, stratify=stratify, method=spec.method
+    )
     splits = {
         name: Split(frozen(rows.features[parts[name]]), frozen(rows.labels[parts[name]]))
         for name in SPLITS
@@ -115,30 +122,36 @@ def _from_csv(path: Path, spec: DatasetSpec) -> Dataset:
     positions = [position for position in range(len(table.columns)) if position != label]
     if not positions:
         raise DataError("there is only one column", file=str(path), remedy="Give features and a label.")
-    features = table.numbers(positions)
-    labels, class_names, task = _targets(table.labels(label))
+    names = tuple(table.columns[position] for position in positions)
+    if spec.encode:
+        encoded = encode(table, label)
+        features, names = encoded.features, encoded.names
+        values = label_values(table, label, encoded.rows)
+    else:
+        features, values = table.numbers(positions), table.labels(label)
+    labels, class_names, task = _targets(values, spec.task)
     whole = Dataset(
         name=path.stem,
         title=path.name,
         task=task,
-        feature_names=tuple(table.columns[position] for position in positions),
+        feature_names=names,
         splits={"all": Split(features, labels)},
         class_names=class_names,
         image_shape=None,
         source=f"your file {path}" + (" (with a header)" if table.header else " (without a header)"),
-        verified=f"{len(features):,} rows of {len(positions)} numbers and the label {table.columns[label]!r}",
+        verified=f"{len(features):,} rows of {len(names)} numbers and the label {table.columns[label]!r}",
         licence="your own",
         citation="",
     )
     return _divide(whole, spec)
 
 
-def _targets(labels: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...], Task]:
+def _targets(labels: NDArray[Any], wanted: Task | None = None) -> tuple[NDArray[Any], tuple[str, ...], Task]:
     """Turn a label column into class numbers with names, or into values to predict."""
-    if labels.dtype.kind == "f":
-        return labels, (), "regressor"
+    if labels.dtype.kind == "f" or (wanted == "regressor" and labels.dtype.kind != "U"):
+        return labels.astype(np.float64), (), "regressor"
     classes, numbers = np.unique(labels, return_inverse=True)
-    if labels.dtype.kind != "U" and len(classes) > _MOST_CLASSES:
+    if labels.dtype.kind != "U" and len(classes) > MOST_CLASSES:
         return labels.astype(np.float64), (), "regressor"
     task: Task = "binary_classifier" if len(classes) <= 2 else "multiclass_classifier"
     return numbers.astype(np.int64), tuple(str(name) for name in classes), task

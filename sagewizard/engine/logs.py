@@ -132,7 +132,8 @@ class Reading:
 class MetricReader:
     """Reads metrics from log lines by the metric definitions that SageMaker itself uses."""
 
-    _EPOCH = re.compile(r"\bepoch=(\d+)")
+    # Linear Learner and K-Means write epoch=3, XGBoost begins the line with the round, [3].
+    _EPOCH = re.compile(r"\bepoch=(\d+)|^\[(\d+)\]")
 
     def __init__(self, definitions: Iterable[MetricPattern]) -> None:
         self._patterns = [(entry.name, re.compile(entry.regex)) for entry in definitions]
@@ -150,5 +151,7 @@ class MetricReader:
                 except (ValueError, IndexError):
                     continue
                 epoch = self._EPOCH.search(line)
-                found.append(Reading(name, value, int(epoch.group(1)) if epoch else None, timestamp))
+                found.append(
+                    Reading(name, value, int(epoch.group(epoch.lastindex or 1)) if epoch else None, timestamp)
+                )
         return found

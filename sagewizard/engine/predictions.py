@@ -58,7 +58,28 @@ def read_json_lines(body: bytes, rows: int, *, source: str) -> list[Answer]:
     return _counted(answers, rows, source)
 
 
+def numbers_answers(body: bytes, rows: int, *, source: str) -> list[tuple[float, ...]]:
+    """Read CSV: a row of numbers for each answer, on lines of their own or all on one line.
+
+    Raises JobFailedError when it is something else or for other rows.
+    """
+    try:
+        lines = body.decode("ascii").split()
+        found = [tuple(float(cell) for cell in line.split(",")) for line in lines]
+    except (ValueError, UnicodeDecodeError) as error:
+        raise _strange(body, source) from error
+    if len(found) == 1 and rows > 1 and len(found[0]) % rows == 0:
+        # The images up to 1.2-1 write all answers of a request on one line.
+        width = len(found[0]) // rows
+        found = [found[0][start : start + width] for start in range(0, len(found[0]), width)]
+    if len(found) != rows or len({len(row) for row in found}) != 1:
+        raise _miscounted(len(found), rows, source)
+    return found
+
+
 def _answer(entry: Any) -> Answer:
+    if "closest_cluster" in entry:
+        return Answer(float(entry["closest_cluster"]), (float(entry["distance_to_cluster"]),))
     score = entry["score"]
     scores = tuple(float(value) for value in score) if isinstance(score, list) else (float(score),)
     label = entry.get("predicted_label")
@@ -75,11 +96,15 @@ def _strange(body: bytes, source: str) -> JobFailedError:
 
 def _counted(answers: list[Answer], rows: int, source: str) -> list[Answer]:
     if len(answers) != rows:
-        raise JobFailedError(
-            f"{source} gave {len(answers)} answers for {rows} rows.",
-            remedy="Look at the log of the endpoint or the job.",
-        )
+        raise _miscounted(len(answers), rows, source)
     return answers
+
+
+def _miscounted(answers: int, rows: int, source: str) -> JobFailedError:
+    return JobFailedError(
+        f"{source} gave {answers} answers for {rows} rows.",
+        remedy="Look at the log of the endpoint or the job.",
+    )
 
 
 def class_name(table: Table, value: float) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FILE = "evaluation.json"
 BINARY, MULTICLASS, REGRESSION = "binary_classifier", "multiclass_classifier", "regressor"
+CLUSTERING = "clustering"
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Results:
             return evaluation.regression_mistakes(self.expected, self.predicted, limit=limit)
         if self.kind == BINARY:
             return self.mistakes_at(self.cut, limit)
+        if self.kind == CLUSTERING:
+            return []
         return evaluation.multiclass_mistakes(
             self._names(self.expected), self.scores, list(self.classes), limit=limit
         )

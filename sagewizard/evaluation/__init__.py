@@ -9,11 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sagewizard.evaluation.clusters import Clusters, cluster_metrics
     from sagewizard.evaluation.confusion import ConfusionMatrix
     from sagewizard.evaluation.curves import Curve, pr_curve, roc_curve
     from sagewizard.evaluation.metrics import (
         BinaryMetrics,
         ClassMetrics,
+        ClusterMetrics,
         Metrics,
         MulticlassMetrics,
         RegressionMetrics,
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BinaryMetrics",
     "ClassMetrics",
+    "ClusterMetrics",
+    "Clusters",
     "ConfusionMatrix",
     "Curve",
     "Metrics",
@@ -43,6 +47,7 @@ __all__ = [
     "ThresholdSweep",
     "binary_metrics",
     "binary_mistakes",
+    "cluster_metrics",
     "load_metrics",
     "multiclass_metrics",
     "multiclass_mistakes",
@@ -54,6 +59,7 @@ __all__ = [
 
 _HOME = {
     "ConfusionMatrix": "confusion",
+    **dict.fromkeys(("Clusters", "cluster_metrics"), "clusters"),
     **dict.fromkeys(("Curve", "pr_curve", "roc_curve"), "curves"),
     **dict.fromkeys(("Mistake", "binary_mistakes", "multiclass_mistakes", "regression_mistakes"), "mistakes"),
     **dict.fromkeys(("ThresholdChoice", "ThresholdSweep"), "threshold"),

@@ -40,7 +40,7 @@ class _Metrics:
         return {
             item.name: getattr(self, item.name)
             for item in fields(self)  # type: ignore[arg-type]
-            if item.name not in ("rows", "threshold", "notes", "per_class", "top_k", "positives")
+            if item.name not in ("rows", "threshold", "notes", "per_class", "top_k", "positives", "clusters")
         }
 
     @classmethod
@@ -171,16 +171,42 @@ class RegressionMetrics(_Metrics):
             return cls._read(data, ["rmse", "mae", "r2", "mape"], rows=int(data["rows"]))
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterMetrics(_Metrics):
+    """How well rows fall into clusters.
+
+    `silhouette` (-1 to 1) asks whether rows are nearer to their own cluster than to the next, and needs no
+    labels. `adjusted_rand` (up to 1; 0 for chance) and `purity` (the share of rows that carry the commonest
+    label of their cluster) compare the clusters with labels that the algorithm never saw.
+    """
+
+    rows: int
+    clusters: int
+    silhouette: float | None = None
+    adjusted_rand: float | None = None
+    purity: float | None = None
+    notes: dict[str, str] = field(default_factory=dict)
+
+    kind = "clustering"
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ClusterMetrics:
+        """Read what `as_dict` wrote; `DataError` when it is something else."""
+        names = [f.name for f in fields(cls) if f.name not in ("rows", "clusters", "notes")]
+        with reading("a set of cluster metrics"):
+            return cls._read(data, names, rows=int(data["rows"]), clusters=int(data["clusters"]))
+
+
 _LARGEST = 1e140
 """A billion squares of it still add up to less than the largest float64."""
 
-Metrics = BinaryMetrics | MulticlassMetrics | RegressionMetrics
+Metrics = BinaryMetrics | MulticlassMetrics | RegressionMetrics | ClusterMetrics
 
 
 def load_metrics(data: Mapping[str, Any]) -> Metrics:
     """Read metrics of any kind from what their `as_dict` wrote; `DataError` when it is something else."""
     kinds: dict[str, type[Metrics]] = {
-        c.kind: c for c in (BinaryMetrics, MulticlassMetrics, RegressionMetrics)
+        c.kind: c for c in (BinaryMetrics, MulticlassMetrics, RegressionMetrics, ClusterMetrics)
     }
     with reading("a set of metrics"):
         return kinds[data["kind"]].from_dict(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from difflib import get_close_matches
@@ -53,7 +54,8 @@ def load_text(raw: bytes | str, file: str) -> Recipe:
     hyperparameters = _hyperparameters(document, section, algorithm)
     values = _step_values(document, section)
     values.update(_dataset_values(document, section))
-    return Recipe(
+    values.update(_ranges(document, section, algorithm))
+    recipe = Recipe(
         file=section,
         source=file,
         raw=raw.encode() if isinstance(raw, str) else raw,
@@ -61,6 +63,8 @@ def load_text(raw: bytes | str, file: str) -> Recipe:
         hyperparameters=hyperparameters,
         values=values,
     )
+    _check_tuning(document, recipe)
+    return recipe
 
 
 def _check_version(document: marks.Document) -> None:
@@ -177,23 +181,59 @@ def _inner(hint: Any, of_list: bool | None) -> Any:
 
 def _algorithm(document: marks.Document, section: RecipeFile) -> algorithms.Algorithm:
     try:
-        return algorithms.get(section.algorithm.name)
+        algorithm = algorithms.get(section.algorithm.name)
     except UsageError as error:
         raise document.error(
             f"{error.message[0].upper()}{error.message[1:]}.", ("algorithm", "name"), remedy=error.remedy
         ) from error
+    version = section.algorithm.version
+    if version is not None and version not in algorithm.versions:
+        raise document.error(
+            f"{algorithm.name} has no version {version}.", ("algorithm", "version"),
+            remedy=f"It is one of {', '.join(algorithm.versions)}.",
+        )  # fmt: skip
+    if algorithm.script_mode and (section.algorithm.script is None or section.algorithm.task is None):
+        raise document.error(
+            f"{algorithm.name} runs a script of your own, and the recipe does not say which.", ("algorithm",),
+            remedy="Add script, a file beside the recipe, and task, what it predicts.",
+        )  # fmt: skip
+    if not algorithm.script_mode:
+        for key in ("script", "task", "metrics"):
+            if getattr(section.algorithm, key):
+                raise document.error(
+                    f"{algorithm.name} runs no script, so {key} has no meaning.", ("algorithm", key),
+                    remedy="Leave it out.", of_key=True,
+                )  # fmt: skip
+    for name, regex in section.algorithm.metrics.items():
+        try:
+            groups = re.compile(regex).groups
+        except re.error as error:
+            raise document.error(
+                f"This is no regular expression: {error}.", ("algorithm", "metrics", name),
+                remedy="Write one with a group around the number, such as 'accuracy=([0-9.]+)'.",
+            ) from error  # fmt: skip
+        if groups != 1:
+            raise document.error(
+                f"The expression has {groups} groups, not one.", ("algorithm", "metrics", name),
+                remedy="Put one group around the number, such as 'accuracy=([0-9.]+)'.",
+            )  # fmt: skip
+    return algorithm
 
 
 def _hyperparameters(
     document: marks.Document, section: RecipeFile, algorithm: algorithms.Algorithm
 ) -> dict[str, str]:
     base: marks.Path = ("algorithm", "hyperparameters")
-    values = section.algorithm.hyperparameters
-    written = _check(
-        document, base, values, {option.name: option for option in hyperparameter_options(algorithm)}
-    )
+    values, version = section.algorithm.hyperparameters, section.algorithm.version
+    reserved = next((name for name in values if name.startswith("sagemaker_")), None)
+    if algorithm.script_mode and reserved is not None:
+        raise document.error(
+            f"{reserved} is set by the run itself.", (*base, reserved), remedy="Leave it out.", of_key=True
+        )
+    options = hyperparameter_options(algorithm, values)
+    written = _check(document, base, values, {option.name: option for option in options})
     texts = {name: str(value) for name, value in written.items()}
-    for problem in algorithms.validate(algorithm.name, texts):
+    for problem in algorithms.validate(algorithm.name, texts, version):
         raise document.error(
             f"{problem.key}: {problem.message}.", (*base, problem.key),
             remedy=f"Write {problem.allowed}." if problem.allowed else "Change one of the two.",
@@ -211,6 +251,57 @@ def _step_values(document: marks.Document, section: RecipeFile) -> dict[str, Val
         for name, value in _check(document, base, step.options, options).items():
             values[f"{step.step}.{name}"] = value
     return values
+
+
+def _ranges(
+    document: marks.Document, section: RecipeFile, algorithm: algorithms.Algorithm
+) -> dict[str, Value]:
+    """Read what the step tune searches, as options of it; a fault has the place of its range."""
+    from sagewizard.recipe import ranges, tuning
+
+    values: dict[str, Value] = {}
+    for number, step in enumerate(section.steps):
+        for name, entry in (step.ranges or {}).items():
+            base: marks.Path = ("steps", number, "ranges", name)
+            option = ranges.named(algorithm, name)
+            if option is None:
+                known = algorithm.hyperparameter(name) is not None
+                raise document.error(
+                    f"{name} of {algorithm.name} cannot be tuned." if known
+                    else f"{algorithm.name} has no hyperparameter {name!r}.",
+                    base, remedy=f"These can be tuned: {tuning.tunable_names(algorithm)}.", of_key=True,
+                )  # fmt: skip
+            text = ranges.of_section(entry.min, entry.max, entry.scaling, entry.values)
+            fault = option.fault(text)
+            if fault is not None:
+                raise document.error(
+                    f"{name}: {fault}.", base, remedy="Write {min: 1, max: 10}, or {values: [a, b]}."
+                )
+            values[option.path] = option.parse(text)
+    return values
+
+
+def _check_tuning(document: marks.Document, recipe: Recipe) -> None:
+    from sagewizard.recipe.tuning import TuningFault, tuning_of
+
+    for number, step in enumerate(recipe.file.steps):
+        if step.step != "tune":
+            continue
+        base: marks.Path = ("steps", number)
+        try:
+            tuning_of(recipe)
+        except TuningFault as fault:
+            place: marks.Path = base
+            for group, keys in (("options", step.options), ("ranges", step.ranges or {})):
+                if fault.key in keys:
+                    place = (*base, group, fault.key)
+            prefix = f"{fault.key}: " if fault.key else ""
+            raise document.error(f"{prefix}{fault.message}.", place, remedy=fault.remedy) from fault
+        if "train" not in recipe.steps and "tune" not in recipe.steps and "deploy" in recipe.steps:
+            raise document.error(
+                "A recipe without a step train cannot leave tune out.", (*base, "options", "enabled"),
+                remedy="Set enabled to true.",
+            )  # fmt: skip
 
 
 def _dataset_values(document: marks.Document, section: RecipeFile) -> dict[str, Value]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagewizard.algorithms import Hyperparameter, Kind, Scaling
 from sagewizard.errors import UsageError
@@ -63,7 +63,12 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class RangeOption(Option):
-    """A range as an option of the step tune; `free` accepts any name's range (a script's own)."""
+    """A range as an option of the step tune; `definition` is the hyperparameter's own."""
+
+    @property
+    def default(self) -> None:
+        """Nothing: what has no range is not searched."""
+        return None
 
     @property
     def allowed(self) -> str:
@@ -88,6 +93,14 @@ class RangeOption(Option):
         if text is None or self.fault(value) is not None:
             raise UsageError(f"{self.path}: {self.fault(value)}.", remedy=f"Write {self.allowed}.")
         return FIXED if text.strip().lower() == FIXED else read(self.name, text, self.definition).text
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the option as a JSON schema fragment: a text, since a range has a spelling of its own."""
+        return {
+            "type": "string",
+            "title": self.definition.title,
+            "description": f"What a tuning job may choose: {self.allowed}. {self.definition.help}",
+        }
 
 
 def read(name: str, text: str, definition: Hyperparameter | None) -> Range:

@@ -11,6 +11,7 @@ from sagewizard.errors import UsageError
 from sagewizard.events import StepText
 from sagewizard.i18n import choose
 from sagewizard.recipe.options import (
+    OWN_DATA,
     POSITIVE_LABEL,
     Option,
     Value,
@@ -18,6 +19,7 @@ from sagewizard.recipe.options import (
     parse_assignments,
     step_options,
 )
+from sagewizard.recipe.tasks import Task, task_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to do; `values` are the recipe's own option values by path, `settings` those set for this run."""
+    """What to do; `values` are the recipe's own option values by path, `settings` those set for this run.
+
+    A recipe that was made for a file of one's own has `notes` on what was chosen, and its `origin`.
+    """
 
     file: RecipeFile
     source: str
@@ -37,6 +42,8 @@ class Recipe:
     hyperparameters: Mapping[str, str]
     values: Mapping[str, Value]
     settings: Mapping[str, Value] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    origin: Recipe | None = None
 
     @property
     def name(self) -> str:
@@ -55,8 +62,37 @@ class Recipe:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The names of its steps, in order."""
+        """The names of the steps that a run of it takes, in order; one that is not enabled is left out."""
+        tuned = self.settings.get("tune.enabled", self.values.get("tune.enabled", True))
+        return tuple(step for step in self.all_steps if step != "tune" or tuned)
+
+    @property
+    def all_steps(self) -> tuple[str, ...]:
+        """The names of all steps in the file, in order."""
         return tuple(step.step for step in self.file.steps)
+
+    @property
+    def task(self) -> Task:
+        """What is predicted, whatever the algorithm calls it; "" for a script that does not say."""
+        section = self.file.algorithm
+        return task_of(self.algorithm, self.effective_hyperparameters(), section.task)
+
+    @property
+    def version(self) -> str | None:
+        """The version of the algorithm's image; None for the catalogue's default."""
+        return self.file.algorithm.version
+
+    @property
+    def threshold(self) -> float | None:
+        """The threshold that was asked for; None for the model's own."""
+        value = self.value("evaluate.threshold")
+        return None if value is None or isinstance(value, str) else float(value)
+
+    @property
+    def folds(self) -> int:
+        """How many folds to cross-validate with; 0 for none."""
+        value = self.value("train.folds")
+        return 0 if value is None or isinstance(value, str) else int(value)
 
     def section(self, step: str) -> StepSection:
         """Return a step as the file has it."""
@@ -77,18 +113,30 @@ class Recipe:
 
     def options(self) -> dict[str, Option]:
         """Return everything that can be set in this recipe, by path."""
+        from sagewizard.recipe import tuning
+        from sagewizard.recipe.ranges import named
+
         found: dict[str, Option] = {}
-        for step in self.steps:
+        for step in self.all_steps:
             listed: list[Option] = []
             if step == "dataset":
+                listed += OWN_DATA if self.file.dataset.own or self.origin is not None else ()
                 listed += step_options(step) if self.file.dataset.split is not None else []
                 listed.append(POSITIVE_LABEL)
             else:
                 listed += step_options(step)
-            if step == "train":
-                listed += hyperparameter_options(self.algorithm)
+            if step == "tune":
+                ranges = (named(self.algorithm, name) for name in tuning.range_names(self))
+                own = {option.name for option in listed}
+                listed += [entry for entry in ranges if entry is not None and entry.name not in own]
+            if step == "train" or (step == "tune" and "train" not in self.all_steps):
+                listed += self.hyperparameter_options()
             found.update({option.path: option for option in listed})
         return found
+
+    def hyperparameter_options(self) -> tuple[Option, ...]:
+        """Return the hyperparameters that can be set; those of a script are the ones its recipe names."""
+        return hyperparameter_options(self.algorithm, self.hyperparameters, self.version)
 
     def value(self, path: str) -> Value | None:
         """Return the value in force at a path: set for this run, else the recipe's, else the default."""
@@ -110,7 +158,7 @@ class Recipe:
     def effective_hyperparameters(self) -> dict[str, str]:
         """Return the hyperparameters to send: the recipe's, changed by what was set for this run."""
         result = dict(self.hyperparameters)
-        for option in hyperparameter_options(self.algorithm):
+        for option in self.hyperparameter_options():
             if option.path in self.settings:
                 result[option.name] = str(self.settings[option.path])
         return result
@@ -122,11 +170,27 @@ class Recipe:
         """
         if not assignments:
             return self
-        parsed = parse_assignments(self.options(), assignments)
+        if self.origin is not None:
+            return self.origin.with_settings({**self.settings, **assignments})
+        if self.file.dataset.own:
+            from sagewizard.recipe import own
+
+            return own.with_settings(self, assignments)
+        return self.plainly_set(assignments)
+
+    def plainly_set(self, assignments: Mapping[str, object]) -> Recipe:
+        """Return a copy with some options set, the data and the algorithm as they are."""
+        from sagewizard.recipe import tuning
+
+        options = self.options()
+        if "tune" in self.all_steps:
+            tuning.refuse_unknown(self.algorithm, options, assignments)
+        parsed = parse_assignments(options, assignments)
         changed = dataclasses.replace(self, settings={**self.settings, **parsed})
-        for problem in algorithms.validate(self.algorithm.name, changed.effective_hyperparameters()):
+        parameters = changed.effective_hyperparameters()
+        for problem in algorithms.validate(self.algorithm.name, parameters, self.version):
             raise UsageError(
-                f"{problem.key}: {problem.message}.",
+                f"{problem.message[0].upper()}{problem.message[1:]}.",
                 where=f"--set train.{problem.key}",
                 remedy=f"Write {problem.allowed}." if problem.allowed else "Change one of the two.",
             )
@@ -137,11 +201,27 @@ class Recipe:
                     f"{problem_text}.", where="--set dataset",
                     remedy="Let dataset.train, dataset.validation and dataset.test add up to 1.",
                 )  # fmt: skip
+        if "tune" in changed.steps:
+            tuning.check(changed)
+        elif "train" not in changed.steps and "deploy" in changed.steps:
+            raise UsageError(
+                f"Without its step tune, {self.name} has no model to deploy.", where="--set tune.enabled",
+                remedy="Leave tune.enabled at true.",
+            )  # fmt: skip
         return changed
 
     def estimated_minutes(self) -> float:
         """Return how many minutes the recipe takes on AWS, as its author says."""
-        return sum(step.minutes for step in self.file.steps)
+        return sum(self.step_minutes(step) for step in self.steps)
+
+    def step_minutes(self, step: str) -> float:
+        """Return how many minutes a step takes on AWS; a tuning as many as its jobs one after the other."""
+        minutes = self.section(step).minutes
+        if step != "tune":
+            return minutes
+        from sagewizard.recipe.tuning import tuning_of
+
+        return minutes * tuning_of(self).waves
 
 
 def check_split(values: Mapping[str, Value | None]) -> str:

@@ -19,8 +19,9 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Prose = Annotated[str, StringConstraints(max_length=4000, strip_whitespace=True)]
 StepName = Literal[
-    "dataset", "preview", "prepare", "train", "deploy", "predict", "transform", "evaluate", "teardown"
-]
+    "dataset", "preview", "prepare", "train", "tune", "deploy", "predict", "transform", "evaluate",
+    "teardown",
+]  # fmt: skip
 Scalar = str | int | float | bool
 
 
@@ -52,21 +53,29 @@ class Split(_Strict):
     test: float | None = None
     seed: int | None = None
     stratified: bool | None = None
+    method: str | None = None
 
 
 class DatasetSection(_Strict):
-    """Which data: the `name` of a known dataset, or the `path` of a CSV of one's own and its label column."""
+    """Which data: a known dataset's `name`, or the `path` of a CSV and its label column.
+
+    With `own` the person names the file when the recipe is run: `--set dataset.path=...`. `encode` turns text
+    columns into numbers, `task` says what the label is where its values leave that open.
+    """
 
     name: Name | None = None
+    own: bool = False
     path: Annotated[str, StringConstraints(min_length=1, max_length=1000)] | None = None
     label_column: str | int | None = None
     header: bool | None = None
+    encode: bool = False
+    task: Literal["binary_classifier", "multiclass_classifier", "regressor"] | None = None
     positive_label: str | int | None = None
     split: Split | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> DatasetSection:
-        if (self.name is None) == (self.path is None):
+        if (self.name is not None) + (self.path is not None) + self.own != 1:
             raise ValueError("give either the name of a dataset or the path of a file")
         if self.path is not None and self.label_column is None:
             raise ValueError("a file of one's own needs label_column, its name or its number from 1")
@@ -76,17 +85,47 @@ class DatasetSection(_Strict):
 
 
 class AlgorithmSection(_Strict):
-    """Which algorithm of the catalogue, and its hyperparameters."""
+    """Which algorithm of the catalogue, in which version of its image, and its hyperparameters.
+
+    In script mode `script` is the file beside the recipe that is run, `task` what it predicts, and `metrics`
+    are the regular expressions that find its figures in the log, by name.
+    """
 
     name: Name
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9a-z][0-9a-z.-]{0,30}$")] | None = None
     hyperparameters: dict[str, Scalar] = Field(default_factory=dict)
+    script: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}\.py$")] | None = None
+    task: Literal["binary_classifier", "multiclass_classifier", "regressor"] | None = None
+    metrics: dict[str, Annotated[str, StringConstraints(min_length=1, max_length=500)]] = Field(
+        default_factory=dict
+    )
+
+
+class RangeSection(_Strict):
+    """What a tuning job may choose for one hyperparameter: from `min` to `max`, or one of `values`."""
+
+    min: str | int | float | None = None
+    max: str | int | float | None = None
+    scaling: str | None = None
+    values: list[Scalar] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> RangeSection:
+        ends = self.min is not None and self.max is not None
+        if (self.values is not None) == ends or (self.values is not None and self.scaling is not None):
+            raise ValueError("a range has min and max, with scaling or without, or it has values")
+        return self
 
 
 class StepSection(_Strict):
-    """One step: its options and its texts; `minutes` is how long it takes on AWS, for the estimate."""
+    """One step: its options and its texts; `minutes` is how long it takes on AWS, for the estimate.
+
+    Those of `tune` are one training job's; `ranges` are what it searches, by hyperparameter.
+    """
 
     step: StepName
     options: dict[str, Scalar] = Field(default_factory=dict)
+    ranges: dict[str, RangeSection] | None = None
     minutes: Annotated[float, Field(ge=0, le=10_000)] = 0.0
     text: dict[Language, StepTexts]
 
@@ -119,12 +158,16 @@ class RecipeFile(_Strict):
                 )
         for needed, by in (
             ("prepare", "train"),
+            ("prepare", "tune"),
             ("train", "deploy"),
             ("train", "transform"),
             ("deploy", "predict"),
         ):
-            if by in names and needed not in names:
+            trained = needed == "train" and "tune" in names
+            if by in names and needed not in names and not trained:
                 raise ValueError(f"the step {by} needs the step {needed} before it")
+        if any(step.ranges is not None and step.step != "tune" for step in steps):
+            raise ValueError("ranges belong to the step tune")
         if names[0] != "dataset":
             raise ValueError("the first step is dataset")
         if "deploy" in names and "teardown" not in names:

@@ -34,6 +34,9 @@ _NAMES: Final[Mapping[str, str]] = {
     "weighted_recall": "recall, weighted",
     "weighted_f1": "F1, weighted",
     "top_k_accuracy": "top-k accuracy",
+    "silhouette": "silhouette",
+    "adjusted_rand": "adjusted Rand index",
+    "purity": "purity",
 }
 
 

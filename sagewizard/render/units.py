@@ -21,11 +21,13 @@ def money(usd: float | None, *, approximate: bool = False) -> str:
 
 
 def hourly(usd: float | None) -> str:
-    """Return USD per hour as `$0.24/h`, with two more digits under ten cents: `$0.0464/h`; `-` for none."""
+    """Return USD per hour: `$1.20/h`, `$0.24/h`, `$0.115/h`, below ten cents `$0.0464/h`; `-` for none."""
     if usd is None or not math.isfinite(usd):
         return MISSING
     if 0 < usd < 0.1:
         return f"${usd:.4f}/h"
+    if usd < 1:
+        return f"${f'{usd:.3f}'.removesuffix('0')}/h"
     return f"${usd:,.2f}/h"
 
 

@@ -12,10 +12,14 @@ import numpy as np
 from sagewizard.data.dataset import DatasetSpec
 from sagewizard.data.datasets import load_dataset
 from sagewizard.data.profile import check
+from sagewizard.engine import scripts
+from sagewizard.engine.folds import check_folds
 from sagewizard.engine.steps.result import StepResult
 from sagewizard.engine.table import Part, Table
 from sagewizard.errors import DataError, UsageError
 from sagewizard.events import DatasetLoaded
+from sagewizard.outcome_events import Noted
+from sagewizard.recipe.tasks import CLASS_COUNT
 
 if TYPE_CHECKING:
     import threading
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 # Where SageMaker's own model of its API lists the instance types of each component.
 _INSTANCE_SHAPES = {
     "train": "TrainingInstanceType",
+    "tune": "TrainingInstanceType",
     "deploy": "ProductionVariantInstanceType",
     "transform": "TransformInstanceType",
 }
@@ -40,6 +45,10 @@ _INSTANCE_SHAPES = {
 def run(context: RunContext) -> StepResult:
     """Load and check; nothing exists yet, here or on the target, when one of the checks fails."""
     check_instances(context)
+    if context.recipe.algorithm.script_mode:
+        scripts.check(context.recipe)
+    for note in context.recipe.notes:
+        context.emit(Noted, step="dataset", message=note)
     table = load_and_check(context, tell=True)
     context.dataset = table
     rows = {name: len(part) for name, part in table.parts.items()}
@@ -88,13 +97,21 @@ def load_table(
 
     Raises DataError when it does not fit the recipe, or is not the data of the fingerprint `begun`.
     """
+    if recipe.file.dataset.own:
+        raise UsageError(
+            f"The recipe {recipe.name} needs a file of yours.",
+            remedy="Name it: --set dataset.path=my.csv, and its label with --set dataset.label=COLUMN.",
+        )
     dataset = load_dataset(specification(recipe), settings=settings, on_progress=on_progress, cancel=cancel)
     parameters = recipe.effective_hyperparameters()
     positive = recipe.value("dataset.positive_label")
     asked = dataset if positive is None else dataset.one_against_rest(str(positive))
     findings = check(asked, batch_size=_batch_size(recipe, parameters))
-    table = _table(dataset, asked, recipe, parameters.get("predictor_type", ""))
+    table = _table(dataset, asked, recipe, recipe.task)
     _check_width(table, parameters)
+    _check_clusters(table, recipe, parameters)
+    if recipe.folds:
+        check_folds(table, recipe)
     if begun is not None and begun != table.fingerprint:
         raise DataError(
             "The data is not the data that this run began with.", file=table.source,
@@ -122,6 +139,9 @@ def specification(recipe: Recipe) -> DatasetSpec:
         test=_share(values.get("test")),
         seed=int(values.get("seed", 0)),
         stratified=bool(values.get("stratified", True)),
+        method="train-first" if values.get("method") == "train-first" else "test-first",
+        encode=section.encode,
+        task=section.task,
     )
 
 
@@ -135,9 +155,9 @@ def _batch_size(recipe: Recipe, parameters: dict[str, str]) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _table(dataset: Dataset, asked: Dataset, recipe: Recipe, predictor_type: str) -> Table:
+def _table(dataset: Dataset, asked: Dataset, recipe: Recipe, task: str) -> Table:
     positive = recipe.value("dataset.positive_label")
-    _check_task(asked, recipe, predictor_type)
+    _check_task(asked, recipe, task)
     names = np.array(dataset.class_names) if dataset.class_names else None
     parts = {}
     for name, split in asked.splits.items():
@@ -145,7 +165,7 @@ def _table(dataset: Dataset, asked: Dataset, recipe: Recipe, predictor_type: str
         parts[name] = Part(
             features=split.features,
             labels=np.array([f"{value:g}" for value in original]) if names is None else names[original],
-            targets=_targets(split, asked, predictor_type),
+            targets=_targets(split, asked, task),
         )
     for needed in ("train", "test"):
         if needed not in parts:
@@ -159,7 +179,7 @@ def _table(dataset: Dataset, asked: Dataset, recipe: Recipe, predictor_type: str
         source=dataset.source,
         parts=parts,
         columns=dataset.feature_names,
-        classes=() if predictor_type == "regressor" else asked.class_names,
+        classes=() if task == "regressor" else asked.class_names,
         image_height=height,
         image_width=width,
         positive_label=None if positive is None else str(positive),
@@ -167,8 +187,8 @@ def _table(dataset: Dataset, asked: Dataset, recipe: Recipe, predictor_type: str
     )
 
 
-def _targets(split: Split, asked: Dataset, predictor_type: str) -> NDArray[np.float32]:
-    if predictor_type == "regressor" and asked.class_names:
+def _targets(split: Split, asked: Dataset, task: str) -> NDArray[np.float32]:
+    if task == "regressor" and asked.class_names:
         # Whole numbers of few values are read as classes; a regressor wants the numbers themselves.
         values: NDArray[np.float32] = np.array([float(name) for name in asked.class_names], np.float32)
         return np.take(values, split.labels)
@@ -185,29 +205,39 @@ def _fingerprint(parts: dict[str, Part]) -> str:
     return digest.hexdigest()
 
 
-def _check_task(dataset: Dataset, recipe: Recipe, predictor_type: str) -> None:
+def _check_task(dataset: Dataset, recipe: Recipe, task: str) -> None:
     classes = len(dataset.class_names)
-    if predictor_type == "binary_classifier" and classes != 2:
+    if task == "binary_classifier" and classes != 2:
         found = f"{classes} different labels" if classes else "numbers to predict, not classes"
         raise DataError(
-            f"A binary_classifier needs two labels, and {dataset.name} has {found}.",
+            f"A yes-or-no question needs two labels, and {dataset.name} has {found}.",
             remedy="Say which label to tell from the others: --set dataset.positive_label=..., or take"
-            " another predictor_type.",
+            " another algorithm or objective.",
         )
-    if predictor_type == "multiclass_classifier":
-        wanted = recipe.effective_hyperparameters().get("num_classes", "")
-        if not classes or str(classes) != wanted:
+    if task == "multiclass_classifier":
+        name = CLASS_COUNT.get(recipe.algorithm.name)
+        wanted = recipe.effective_hyperparameters().get(name or "", "")
+        if not classes:
             raise DataError(
-                f"{dataset.name} has {classes} different labels, and num_classes is {wanted}.",
-                remedy=f"Set it right: --set train.num_classes={classes}." if classes else "Use a regressor.",
+                f"{dataset.name} has numbers to predict, not classes.", remedy="Use a regression instead."
             )
-    if predictor_type == "regressor" and classes:
+        if name is not None and str(classes) != wanted:
+            raise DataError(
+                f"{dataset.name} has {classes} different labels, and {name} is {wanted}.",
+                remedy=f"Set it right: --set train.{name}={classes}.",
+            )
+    if task == "clustering" and not classes:
+        raise DataError(
+            f"{dataset.name} has numbers to predict; clusters are compared with classes.",
+            remedy="Choose a dataset with classes, such as iris or digits.",
+        )
+    if task == "regressor" and classes:
         try:
             [float(name) for name in dataset.class_names]
         except ValueError as error:
             raise DataError(
-                f"A regressor needs numbers to predict, and the labels of {dataset.name} are names.",
-                remedy="Take the predictor_type binary_classifier or multiclass_classifier.",
+                f"A regression needs numbers to predict, and the labels of {dataset.name} are names.",
+                remedy="Take a classifier: another predictor_type or objective.",
             ) from error
 
 
@@ -217,6 +247,14 @@ def _check_width(table: Table, parameters: dict[str, str]) -> None:
         raise DataError(
             f"feature_dim is {wanted}, and {table.name} has {table.features} columns.",
             remedy=f"Set it right: --set train.feature_dim={table.features}, or leave it out.",
+        )
+
+
+def _check_clusters(table: Table, recipe: Recipe, parameters: dict[str, str]) -> None:
+    if recipe.task == "clustering" and int(parameters["k"]) > len(table.parts["train"]):
+        raise DataError(
+            f"k is {parameters['k']}, and {table.name} has {len(table.parts['train'])} training rows.",
+            remedy="Ask for fewer clusters: --set train.k=...",
         )
 
 

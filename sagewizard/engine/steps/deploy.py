@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sagewizard.engine import scripts
 from sagewizard.engine import trained as trained_by
 from sagewizard.engine.api import exists_already, is_missing
 from sagewizard.engine.costs import HOSTING
@@ -67,9 +68,13 @@ def ensure_model(context: RunContext) -> str:
     """Make the model of the run's training or tuning job, or find it; deploy and transform share it."""
     trained = context.outputs(trained_by.source(context.recipe))
     name = trained_by.model_name(context.run_id, str(trained["job"]))
+    container: dict[str, Any] = {"Image": trained["image"], "ModelDataUrl": trained["model_artifact"]}
+    script = context.state.outputs("prepare").get("script")
+    if script:
+        container["Environment"] = scripts.environment(context.recipe, script, context.target.region)
     request = {
         "ModelName": name,
-        "PrimaryContainer": {"Image": trained["image"], "ModelDataUrl": trained["model_artifact"]},
+        "PrimaryContainer": container,
         "ExecutionRoleArn": context.target.role_arn,
         "Tags": context.tags(),
     }

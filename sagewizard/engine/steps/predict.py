@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.data import csvio
-from sagewizard.engine.predictions import Answer, class_name, read_json, save
+from sagewizard.engine.formats import format_of, judged, read_answers
+from sagewizard.engine.predictions import Answer, class_name, save
 from sagewizard.engine.steps.deploy import look_up
 from sagewizard.engine.steps.result import StepResult
+from sagewizard.engine.teardown import Teardown
 from sagewizard.errors import TargetError, UsageError
 from sagewizard.events import PredictionMade, PredictionsCompared
+from sagewizard.recipe.tasks import BINARY, CLUSTERING, MULTICLASS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from sagewizard.engine.table import Part
 
 CONTENT_TYPE = "text/csv"
-ACCEPT = "application/json"
 # InvokeEndpoint takes bodies of at most 6 MB.
 MOST_BYTES = 6 * 1024 * 1024
 FILE = "predictions-endpoint.csv"
@@ -45,17 +47,64 @@ def run(context: RunContext) -> StepResult:
     ask(
         context, endpoint, part.features[row - 1 : row], row=row, expected=float(part.targets[row - 1])
     )  # fmt: skip
-    compared = compare(context, endpoint, context.number("requests"))
-    return StepResult(
-        f"{compared.correct:,} of {compared.rows:,} test rows right, in {compared.requests} requests of"
-        f" {compared.median_seconds * 1000:.0f} ms",
-        {"file": FILE, "rows": compared.rows, "correct": compared.correct, "requests": compared.requests},
-    )
+    outputs: dict[str, Any] = {}
+    summary = f"Row {row} of {len(part):,} test rows was answered"
+    if context.number("requests"):
+        compared = compare(context, endpoint, context.number("requests"))
+        summary = (
+            f"{score_line(context, compared.correct, compared.rows)}, in {compared.requests} requests of"
+        )
+        summary += f" {compared.median_seconds * 1000:.0f} ms"
+        outputs = {
+            "file": FILE,
+            "rows": compared.rows,
+            "correct": compared.correct,
+            "requests": compared.requests,
+        }
+    else:
+        (context.results / FILE).unlink(missing_ok=True)
+    if context.option("delete_endpoint"):
+        summary += f"; {_delete_endpoint(context)}"
+    return StepResult(summary, {"endpoint": endpoint, **outputs})
+
+
+def score_line(context: RunContext, correct: int, rows: int) -> str:
+    """Say how many rows were right, or that they were answered where there is no right and wrong."""
+    if context.recipe.task in (BINARY, MULTICLASS):
+        return f"{correct:,} of {rows:,} test rows right"
+    return f"{rows:,} test rows answered"
+
+
+def is_right(context: RunContext, answer: Answer, expected: float) -> bool:
+    """Tell whether an answer names the class that was expected; never for a number or a cluster."""
+    return context.recipe.task in (BINARY, MULTICLASS) and judged(context.recipe, answer) == expected
+
+
+def _delete_endpoint(context: RunContext) -> str:
+    entries = [
+        entry
+        for entry in context.ledger.alive(run_id=context.run_id)
+        if entry.kind in ("endpoint", "endpoint-config")
+    ]
+    report = Teardown(
+        context.target,
+        context.api,
+        context.ledger,
+        context.clock,
+        context.cancel,
+        context.emit,
+        context.meter,
+    ).delete(entries)
+    context.cost_changed()
+    if report.failed:
+        # The step teardown tries again, and says what still costs money.
+        return f"{len(report.failed)} of {len(entries)} could not be deleted yet"
+    return "the endpoint and its configuration are deleted"
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What came of predicting the test split: requests sent, rows, rows right, the median request."""
+    """What came of predicting the test split: requests sent, rows, rows right, the median request in s."""
 
     requests: int
     rows: int
@@ -76,17 +125,24 @@ def ask(
     `row` counts from 1 in the test split; 0 stands for values that are in no split, and then nothing is
     expected of the answer.
     """
-    table = context.dataset
     body = csvio.encode_csv(features)
     reply, seconds = _invoke(context, endpoint, body, show=True)
-    (answer,) = read_json(reply, 1, source=f"The endpoint {endpoint}")
+    (answer,) = read_answers(context, reply, 1, source=f"The endpoint {endpoint}")
     context.emit(
         PredictionMade, step="predict", endpoint=endpoint, row=row, content_type=CONTENT_TYPE,
-        request=body.decode(), accept=ACCEPT, response=reply.decode("utf-8", "replace"),
-        seconds=round(seconds, 6), expected="" if expected is None else class_name(table, expected),
-        predicted=class_name(table, answer.value), score=answer.score,
-        correct=expected is not None and answer.value == expected,
+        request=body.decode(), accept=format_of(context.recipe).answers,
+        response=reply.decode("utf-8", "replace"), seconds=round(seconds, 6),
+        expected="" if expected is None else class_name(context.dataset, expected),
+        predicted=_named(context, answer), score=answer.score,
+        correct=expected is not None and is_right(context, answer, expected),
+        graded=context.recipe.task in (BINARY, MULTICLASS),
     )  # fmt: skip
+
+
+def _named(context: RunContext, answer: Answer) -> str:
+    if context.recipe.task == CLUSTERING:
+        return f"cluster {answer.value:g}"
+    return class_name(context.dataset, judged(context.recipe, answer))
 
 
 def csv_line(features: NDArray[np.float32]) -> str:
@@ -97,9 +153,11 @@ def csv_line(features: NDArray[np.float32]) -> str:
 def compare(context: RunContext, endpoint: str, requests: int) -> Compared:
     """Predict the whole test split, keep the answers in the run's results, tell how many are right."""
     part = context.dataset.parts["test"]
-    answers, seconds = _all(context, endpoint, part, requests)
+    answers, seconds = _all(context, endpoint, part, max(1, requests))
     save(context.results / FILE, answers, [float(value) for value in part.targets])
-    correct = sum(answer.value == float(target) for answer, target in zip(answers, part.targets, strict=True))
+    correct = sum(
+        is_right(context, answer, float(target)) for answer, target in zip(answers, part.targets, strict=True)
+    )
     median = statistics.median(seconds)
     context.emit(
         PredictionsCompared, step="predict", source="endpoint", requests=len(seconds), rows=len(part),
@@ -110,15 +168,16 @@ def compare(context: RunContext, endpoint: str, requests: int) -> Compared:
 
 
 def _invoke(context: RunContext, endpoint: str, body: bytes, *, show: bool) -> tuple[bytes, float]:
+    accept = format_of(context.recipe).answers
     started = context.clock.monotonic()
     answer: dict[str, Any] = context.api(
         "sagemaker-runtime", "InvokeEndpoint", show=False, EndpointName=endpoint,
-        ContentType=CONTENT_TYPE, Accept=ACCEPT, Body=body,
+        ContentType=CONTENT_TYPE, Accept=accept, Body=body,
     )  # fmt: skip
     reply: bytes = answer["Body"].read()
     seconds = context.clock.monotonic() - started
     if show:
-        request = {"EndpointName": endpoint, "ContentType": CONTENT_TYPE, "Accept": ACCEPT, "Body": body}
+        request = {"EndpointName": endpoint, "ContentType": CONTENT_TYPE, "Accept": accept, "Body": body}
         context.api.record(
             "sagemaker-runtime", "InvokeEndpoint", request, {**answer, "Body": reply}, round(seconds, 6)
         )
@@ -136,7 +195,7 @@ def _all(context: RunContext, endpoint: str, part: Part, requests: int) -> tuple
         for body, count in _bodies(part.features[bounds[number] : bounds[number + 1]]):
             reply, took = _invoke(context, endpoint, body, show=False)
             seconds.append(took)
-            answers += read_json(reply, count, source=f"The endpoint {endpoint}")
+            answers += read_answers(context, reply, count, source=f"The endpoint {endpoint}")
         context.progress("Predicting the test split", bounds[number + 1], rows, "rows")
     return answers, seconds
 

@@ -1,4 +1,4 @@
-"""Step prepare: RecordIO-protobuf to train/ and validation/ in the bucket, the test rows as CSV to test/."""
+"""Step prepare: the parts of the data to the bucket, each as the algorithm reads it; a script beside them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.data import csvio, recordio
+from sagewizard.data import csvio
+from sagewizard.engine import scripts
 from sagewizard.engine.api import is_missing
+from sagewizard.engine.formats import CSV, RECORDIO, format_of
 from sagewizard.engine.steps.result import StepResult
 from sagewizard.engine.uploads import upload
 from sagewizard.events import ResourceCreated
+from sagewizard.render.units import size
 
 if TYPE_CHECKING:
     from sagewizard.engine.context import RunContext
 
-CONTENT_TYPE = "application/x-recordio-protobuf"
-CHANNELS = ("train", "validation")
+_WORDS = {RECORDIO: "RecordIO-protobuf", CSV: "CSV"}
 
 
 def run(context: RunContext) -> StepResult:
@@ -28,40 +30,53 @@ def run(context: RunContext) -> StepResult:
     attempt = context.state.step("prepare").attempt
     # A changed split must not lie beside the old one in the same channel.
     base = context.prefix if attempt == 1 else f"{context.prefix}/data-{attempt}"
+    wire = format_of(context.recipe)
     channels: dict[str, str] = {}
     total = 0
-    first = True
+    batch_folder, batch_name = wire.batch
+    script = ""
     with tempfile.TemporaryDirectory(prefix="sagewizard-") as name:
-        folder = Path(name)
-        for split in (*CHANNELS, "test"):
+        path = Path(name) / "part"
+
+        def send(folder: str, file: str, content_type: str) -> str:
+            nonlocal total
+            total += path.stat().st_size
+            key = f"{base}/{folder}/{file}"
+            upload(context, path, key, digest=_digest(path), content_type=content_type)
+            path.unlink()
+            # Once: entered when the first object is there.
+            if entry.created is None and not channels and not script:
+                context.made(entry, f"arn:aws:s3:::{context.target.bucket}/{context.prefix}/")
+            return f"s3://{context.target.bucket}/{base}/{folder}/"
+
+        if context.recipe.algorithm.script_mode:
+            context.progress("Packing the script")
+            path.write_bytes(scripts.archive(context.recipe))
+            script = send("source", scripts.ARCHIVE, "application/gzip") + scripts.ARCHIVE
+        for split, folder in wire.folders.items():
             part = table.parts.get(split)
             if part is None or not len(part):
                 continue
             context.check_cancel()
-            if split == "test":
-                path = folder / "test.csv"
-                context.progress(f"Writing {len(part):,} test rows as CSV")
-                csvio.write_csv(path, part.features)
-                content_type = "text/csv"
-            else:
-                path = folder / f"{split}.pbr"
-                context.progress(f"Writing {len(part):,} {split} rows as RecordIO-protobuf")
-                recordio.write(path, part.features, part.targets)
-                content_type = CONTENT_TYPE
-            total += path.stat().st_size
-            key = f"{base}/{split}/{path.name}"
-            upload(context, path, key, digest=_digest(path), content_type=content_type)
-            path.unlink()
-            channels[split] = f"s3://{context.target.bucket}/{base}/{split}/"
-            if first and entry.created is None:
-                context.made(entry, f"arn:aws:s3:::{context.target.bucket}/{context.prefix}/")
-                first = False
+            context.progress(f"Writing {len(part):,} {split} rows as {_WORDS[wire.content_type]}")
+            wire.write(path, part)
+            channels[split] = send(folder, f"{split}.{wire.suffix}", wire.content_type)
+        context.check_cancel()
+        test = table.parts["test"]
+        context.progress(f"Writing {len(test):,} test rows without labels as CSV")
+        csvio.write_csv(path, test.features)
+        batch = send(batch_folder, batch_name, CSV)
+        channels.setdefault("test", batch)
+    places = len(set(channels.values()) | {batch}) + bool(script)
     return StepResult(
-        f"{len(channels)} objects, {total / 1e6:,.1f} MB, are in s3://{context.target.bucket}/{base}/",
+        f"{places} objects, {size(total)}, are in s3://{context.target.bucket}/{base}/",
         {
             "channels": channels,
-            "content_type": CONTENT_TYPE,
-            "test_key": f"{base}/test/test.csv",
+            "content_type": wire.content_type,
+            "test_key": f"{base}/{batch_folder}/{batch_name}",
+            "batch": batch,
+            "batch_file": batch_name,
+            "script": script,
             "bytes": total,
             "fingerprint": table.fingerprint,
         },

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sagewizard import algorithms
+from sagewizard.algorithms import MetricDefinition
+from sagewizard.engine import scripts
 from sagewizard.engine.api import exists_already
 from sagewizard.engine.costs import TRAINING
 from sagewizard.engine.following import JobWatch
+from sagewizard.engine.formats import format_of
 from sagewizard.engine.logs import LogFollower, MetricReader
 from sagewizard.engine.steps.result import StepResult
 from sagewizard.engine.waiting import wait_until
@@ -26,7 +29,7 @@ WAIT_BEYOND_RUNTIME = 3600.0
 def run(context: RunContext) -> StepResult:
     """Create the job, or find the one that an earlier try made, and follow it."""
     name = context.name("train")
-    request = _request(context, name)
+    request = training_request(context, name)
     entry = context.intend(
         KIND, name, component=TRAINING, instance_type=request["ResourceConfig"]["InstanceType"],
         count=request["ResourceConfig"]["InstanceCount"],
@@ -55,7 +58,8 @@ def _never_made(context: RunContext, entry_id: int, error: Exception) -> None:
         context.ledger.deleted(entry_id, now=context.clock.now(), note="refused")
 
 
-def _request(context: RunContext, name: str) -> dict[str, Any]:
+def training_request(context: RunContext, name: str) -> dict[str, Any]:
+    """Return CreateTrainingJob's parameters, machines as the step at work has them set."""
     prepared = context.outputs("prepare")
     recipe, target = context.recipe, context.target
     channels = [
@@ -64,7 +68,7 @@ def _request(context: RunContext, name: str) -> dict[str, Any]:
             "DataSource": {
                 "S3DataSource": {
                     "S3DataType": "S3Prefix",
-                    "S3Uri": prepared["channels"][channel],
+                    "S3Uri": prepared["channels"][split],
                     "S3DataDistributionType": "FullyReplicated",
                 }
             },
@@ -72,17 +76,25 @@ def _request(context: RunContext, name: str) -> dict[str, Any]:
             "CompressionType": "None",
             "RecordWrapperType": "None",
         }
-        for channel in ("train", "validation")
-        if channel in prepared["channels"]
+        for split, channel in format_of(recipe).channels.items()
+        if split in prepared["channels"]
     ]
+    algorithm: dict[str, Any] = {
+        "TrainingImage": algorithms.image_uri(recipe.algorithm.name, target.region, recipe.version),
+        "TrainingInputMode": "File",
+    }
+    if recipe.file.algorithm.metrics:
+        algorithm["MetricDefinitions"] = [
+            {"Name": name, "Regex": regex} for name, regex in recipe.file.algorithm.metrics.items()
+        ]
+    parameters = recipe.effective_hyperparameters()
+    if prepared.get("script"):
+        parameters |= scripts.hyperparameters(recipe, prepared["script"], name, target.region)
     return {
         "TrainingJobName": name,
-        "AlgorithmSpecification": {
-            "TrainingImage": algorithms.image_uri(recipe.algorithm.name, target.region),
-            "TrainingInputMode": "File",
-        },
+        "AlgorithmSpecification": algorithm,
         "RoleArn": target.role_arn,
-        "HyperParameters": recipe.effective_hyperparameters(),
+        "HyperParameters": parameters,
         "InputDataConfig": channels,
         "OutputDataConfig": {"S3OutputPath": context.s3("output")},
         "ResourceConfig": {
@@ -106,7 +118,8 @@ def _check_same(context: RunContext, name: str, request: dict[str, Any]) -> None
 
 def _follow(context: RunContext, name: str, request: dict[str, Any]) -> dict[str, Any]:
     follower = LogFollower(context.api, LOG_GROUP, f"{name}/")
-    reader = MetricReader(context.recipe.algorithm.metric_definitions)
+    own = [MetricDefinition(*pair) for pair in context.recipe.file.algorithm.metrics.items()]
+    reader = MetricReader([*context.recipe.algorithm.metric_definitions, *own])
     watch = JobWatch(context, KIND, name, follower, reader)
 
     def look() -> dict[str, Any]:
@@ -162,9 +175,8 @@ def _result(context: RunContext, name: str, answer: dict[str, Any]) -> StepResul
         metric["MetricName"]: float(metric["Value"]) for metric in answer.get("FinalMetricDataList", [])
     }
     billed = int(answer.get("BillableTimeInSeconds", 0))
-    shown = metrics.get("validation:binary_classification_accuracy")
     return StepResult(
-        f"Trained, {billed} s billed" + (f", validation accuracy {shown:.4f}" if shown else ""),
+        f"Trained, {billed} s billed" + _shown(metrics),
         {
             "job": name,
             "model_artifact": answer["ModelArtifacts"]["S3ModelArtifacts"],
@@ -173,3 +185,16 @@ def _result(context: RunContext, name: str, answer: dict[str, Any]) -> StepResul
             "image": answer["AlgorithmSpecification"]["TrainingImage"],
         },
     )
+
+
+def _shown(metrics: dict[str, float]) -> str:
+    """Write the figure that says most of how the training went, and of which part it is."""
+    accuracy = metrics.get("validation:binary_classification_accuracy")
+    if accuracy is not None:
+        return f", validation accuracy {accuracy:.4f}"
+    for part in ("validation", "test", "train"):
+        for name, value in metrics.items():
+            short = name.removeprefix(f"{part}:")
+            if short != name and short not in ("progress", "throughput", "objective_loss"):
+                return f", {part} {short} {value:.4g}"
+    return ""

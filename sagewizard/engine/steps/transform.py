@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.engine.api import exists_already
 from sagewizard.engine.costs import TRANSFORM
 from sagewizard.engine.following import JobWatch
+from sagewizard.engine.formats import format_of, read_answers
 from sagewizard.engine.logs import LogFollower
-from sagewizard.engine.predictions import Answer, read_json_lines, save
+from sagewizard.engine.predictions import Answer, save
 from sagewizard.engine.state import write_atomically
 from sagewizard.engine.steps.deploy import ensure_model
+from sagewizard.engine.steps.predict import is_right
 from sagewizard.engine.steps.result import StepResult
 from sagewizard.engine.waiting import wait_until
 from sagewizard.errors import JobFailedError
@@ -69,14 +72,14 @@ def _request(context: RunContext, name: str, model: str) -> dict[str, Any]:
         "BatchStrategy": context.text("strategy"),
         "MaxPayloadInMB": context.number("max_payload_mb"),
         "TransformInput": {
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": prepared["channels"]["test"]}},
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": _input(prepared)}},
             "ContentType": "text/csv",
             "SplitType": "Line",
             "CompressionType": "None",
         },
         "TransformOutput": {
             "S3OutputPath": context.s3("transform", name),
-            "Accept": "application/jsonlines",
+            "Accept": format_of(context.recipe).batch_answers,
             "AssembleWith": "Line",
         },
         "TransformResources": {
@@ -85,6 +88,11 @@ def _request(context: RunContext, name: str, model: str) -> dict[str, Any]:
         },
         "Tags": context.tags(),
     }
+
+
+def _input(prepared: dict[str, Any]) -> str:
+    # A run that an earlier version began has its test rows under the channel of that name.
+    return str(prepared.get("batch") or prepared["channels"]["test"])
 
 
 def _follow(context: RunContext, name: str) -> dict[str, Any]:
@@ -119,13 +127,18 @@ def _result(context: RunContext, name: str, answer: dict[str, Any]) -> StepResul
     part = context.dataset.parts["test"]
     output = str(answer["TransformOutput"]["S3OutputPath"]).rstrip("/")
     bucket, _, prefix = output.removeprefix("s3://").partition("/")
-    key = f"{prefix}/test.csv.out"
+    file = f"{context.outputs('prepare').get('batch_file', 'test.csv')}.out"
+    key = f"{prefix}/{file}"
     reply = context.api("s3", "GetObject", Bucket=bucket, Key=key)
     body: bytes = reply["Body"].read()
-    answers = read_json_lines(body, len(part), source=f"The transform job {name}")
+    answers = read_answers(context, body, len(part), source=f"The transform job {name}", batch=True)
     write_atomically(context.results / OUTPUT, body)
+    # Under the name that it has in the bucket as well, where a learner looks for it.
+    write_atomically(context.results / file, body)
     save(context.results / FILE, answers, [float(value) for value in part.targets])
-    correct = sum(one.value == float(target) for one, target in zip(answers, part.targets, strict=True))
+    correct = sum(
+        is_right(context, one, float(target)) for one, target in zip(answers, part.targets, strict=True)
+    )
     context.emit(
         PredictionsCompared, step="transform", source="transform", requests=1, rows=len(part),
         correct=correct,
@@ -138,6 +151,7 @@ def _result(context: RunContext, name: str, answer: dict[str, Any]) -> StepResul
             "model": answer["ModelName"],
             "output": f"s3://{bucket}/{key}",
             "file": FILE,
+            "answers": file,
             "rows": len(part),
         },
     )
@@ -153,7 +167,11 @@ def _agreement(context: RunContext, answers: list[Answer]) -> str:
     _expected, predicted, _scores = predictions.load(path)
     if len(predicted) != len(answers):
         return ""
-    same = sum(one.value == other for one, other in zip(answers, predicted, strict=True))
+    # A request of the endpoint and one of the job may round the last digit of a score differently.
+    same = sum(
+        math.isclose(one.value, other, rel_tol=1e-6, abs_tol=1e-9)
+        for one, other in zip(answers, predicted, strict=True)
+    )
     if same == len(answers):
         return "all as the endpoint gave them"
     return f"{len(answers) - same:,} of them other than the endpoint's"

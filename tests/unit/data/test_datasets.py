@@ -36,7 +36,7 @@ LOADERS = {
 
 
 def test_every_name_is_here() -> None:
-    assert set(NAMES) == {*LOADERS, "mnist"}
+    assert set(NAMES) == {*LOADERS, "mnist", "vertebral", "abalone"}
 
 
 @pytest.mark.parametrize("name", LOADERS)

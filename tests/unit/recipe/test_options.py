@@ -41,7 +41,7 @@ def test_settings_change_the_value_and_leave_the_recipe_as_it_was():
         ("train.epochs", "", "not a whole number", "at least 1"),
         ("train.loss", "squared_loss", "", ""),
         ("train.momentum", "1", "out of range", "below 1"),
-        ("predict.requests", "0", "out of range", "from 1"),
+        ("predict.requests", "-1", "out of range", "from 0"),
         ("evaluate.source", "both", "not auto, endpoint or transform", "auto"),
         ("deploy.instance_type", "large", "not a name such as", "ml.m5.large"),
         ("dataset.train", "0.9", "add up to 1.3", "add up to 1"),
@@ -60,11 +60,25 @@ def test_a_dataset_with_its_own_division_has_no_shares_to_set():
         MNIST.with_settings({"dataset.seed": "3"})
 
 
-@pytest.mark.parametrize("name", algorithms.names())
+@pytest.mark.parametrize("name", [n for n in algorithms.names() if not algorithms.get(n).script_mode])
 def test_every_hyperparameter_of_the_catalogue_is_an_option(name):
     algorithm = algorithms.get(name)
     found = {option.name for option in options.hyperparameter_options(algorithm)}
     assert found == {entry.name for entry in algorithm.hyperparameters if not entry.internal}
+
+
+def test_a_script_has_the_hyperparameters_that_its_recipe_names_as_text():
+    found = options.hyperparameter_options(algorithms.get("sklearn"), ["depth", "alpha"])
+    assert [option.path for option in found] == ["train.depth", "train.alpha"]
+    assert found[0].parse("5") == "5"
+
+
+def test_a_version_of_an_image_leaves_out_what_it_does_not_know():
+    xgboost = algorithms.get("xgboost")
+    first = {option.name for option in options.hyperparameter_options(xgboost, version="1.0-1")}
+    later = {option.name for option in options.hyperparameter_options(xgboost, version="1.7-1")}
+    assert "silent" in first
+    assert "silent" not in later
 
 
 def test_no_option_of_a_step_hides_a_hyperparameter():
