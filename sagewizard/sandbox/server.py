@@ -61,6 +61,7 @@ class Sandbox:
         from sagewizard.sandbox.gateway.http import HttpServer
         from sagewizard.sandbox.store.database import Database
         from sagewizard.sandbox.store.logs import LogStore
+        from sagewizard.sandbox.store.metrics import MetricStore
         from sagewizard.sandbox.store.objects import ObjectStore
 
         self.clock = clock or SystemClock()
@@ -83,6 +84,7 @@ class Sandbox:
             logs=LogStore(folder / "logs", self.clock),
             clock=self.clock,
             pace=pace or Pace.instant(),
+            metrics=MetricStore(database, self.clock),
         )
         try:
             self.sagemaker = (sagemaker or _make_sagemaker)(self.services)
@@ -131,6 +133,7 @@ class Sandbox:
         if self.gateway.moto.started:
             self.gateway.moto.join()
         self.services.logs.close()
+        self.services.metrics.flush()
         self.services.database.close()
 
     def _seed(self) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sagewizard.clock import Clock
     from sagewizard.sandbox.store.database import Database
     from sagewizard.sandbox.store.logs import LogStore
+    from sagewizard.sandbox.store.metrics import MetricStore
     from sagewizard.sandbox.store.objects import ObjectStore
     from sagewizard.target import Credentials
 
@@ -79,6 +80,7 @@ class Services:
     logs: LogStore
     clock: Clock
     pace: Pace
+    metrics: MetricStore
 
 
 class Application(Protocol):

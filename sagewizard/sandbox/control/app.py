@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from typing import TYPE_CHECKING
 
 from sagewizard.sandbox.control import (
@@ -24,6 +25,7 @@ from sagewizard.sandbox.control import (
 from sagewizard.sandbox.control.context import Control, Operation
 from sagewizard.sandbox.control.hosting import IN_PROGRESS, Hosting
 from sagewizard.sandbox.control.jobs import JobQueue
+from sagewizard.sandbox.control.patience import hold, looks_rarely
 from sagewizard.sandbox.control.protocol import (
     MAX_REQUEST_BYTES,
     TARGET_PREFIX,
@@ -113,6 +115,7 @@ class SageMakerApplication:
         slots = concurrent_jobs or max(2, os.cpu_count() or 1)
         hosting = Hosting(services, repository, compute)
         self._control = Control(services, repository, compute, JobQueue(slots), hosting, Tuners())
+        self._closing = threading.Event()
         self._runtime = Runtime(hosting, services.account_id)
 
     def handle(self, request: Request) -> Response:
@@ -146,7 +149,10 @@ class SageMakerApplication:
         body = request.stream.read(MAX_REQUEST_BYTES + 1)
         if len(body) > MAX_REQUEST_BYTES:
             raise RequestTooLarge(f"The request is longer than {MAX_REQUEST_BYTES} bytes.")
-        return answer(operation(self._control, region, validate(name, decode(body))))
+        given = validate(name, decode(body))
+        if looks_rarely(request.headers.get("User-Agent", "")):
+            hold(self._control, name, region, given, self._closing)
+        return answer(operation(self._control, region, given))
 
     def busy(self) -> list[str]:
         """Say what must not be cut off: jobs, and endpoints that are changing.
@@ -180,6 +186,7 @@ class SageMakerApplication:
     def close(self) -> None:
         """End jobs and containers; a job under way becomes Failed, an endpoint keeps its status."""
         self._control.tuners.close()
+        self._closing.set()
         self._control.hosting.close()
         self._control.jobs.close(self._control.compute.close)
         self._control.tuners.join()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sagewizard.sandbox.control import checks
 from sagewizard.sandbox.control.context import STOPPED_WITH_SERVER, Control, failure_reason
+from sagewizard.sandbox.control.measuring import train_measured
 from sagewizard.sandbox.control.resources import TRAINING_JOB, Missing, Repository, Resource
 
 if TYPE_CHECKING:
@@ -123,11 +124,15 @@ class _Supervisor:
         if not self._job.stop.is_set():
             request = deepcopy(self._resource.body["request"]) | {"TrainingJobArn": self._resource.arn}
             try:
-                train, follow = self._control.compute.train, self._watch_by
-                if follow is None:
-                    outcome = train(request, self._on_status, self._job.stop)
-                else:
-                    outcome = train(request, self._on_status, self._job.stop, follow.metric)
+                follow = self._watch_by
+                outcome = train_measured(
+                    self._control.compute,
+                    self._control.services.metrics,
+                    request,
+                    self._on_status,
+                    self._job.stop,
+                    follow.metric if follow is not None else None,
+                )
             except Exception as error:  # whatever breaks in compute must end the job, not leave it running
                 _log.exception("training job %s", self._resource.name)
                 problem = f"InternalServerError: The sandbox could not run this job: {error}"

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from werkzeug import Response
 
+from sagewizard.sandbox.gateway.cloudwatch_feed import CloudWatchFeed, round_as_cloudwatch_does
 from sagewizard.sandbox.gateway.errors import AwsError
 from sagewizard.sandbox.gateway.journal import LARGEST_BODY, Entry, Journal, action_of, changes, kept_headers
 from sagewizard.sandbox.services import ROLE_NAME
@@ -50,6 +51,7 @@ class MotoFront:
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._app: Any = None
+        self._feed = CloudWatchFeed(services.metrics, services.account_id)
         self._thread = threading.Thread(target=self._start, name="moto-start", daemon=True)
 
     def start(self) -> None:
@@ -94,6 +96,8 @@ class MotoFront:
         )
         self._wait()
         with self._lock:
+            if service == "monitoring" and not changing:
+                self._feed.update()
             response = self._call(entry, seeded=changing)
             if changing and response.status_code < 400:
                 if len(body) <= LARGEST_BODY:
@@ -170,6 +174,7 @@ class MotoFront:
         # Moto's state belongs to the process; a second sandbox in it starts from its own journal alone.
         BackendDict.reset()
         reset_model_data()
+        round_as_cloudwatch_does()
         self._app = DomainDispatcherApplication(create_backend_app)
 
     def _call(self, entry: Entry, *, seeded: bool) -> Response:

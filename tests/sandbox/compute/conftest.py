@@ -14,6 +14,7 @@ from sagewizard.sandbox.compute.launcher import ProcessLauncher
 from sagewizard.sandbox.services import ACCOUNT_ID, BUCKET, REGION, Pace, Services
 from sagewizard.sandbox.store.database import Database
 from sagewizard.sandbox.store.logs import LogStore
+from sagewizard.sandbox.store.metrics import MetricStore
 from sagewizard.sandbox.store.objects import ObjectStore
 from sagewizard.target import Credentials
 
@@ -70,6 +71,7 @@ def services(tmp_path: Path, clock: HandClock) -> Iterator[Services]:
         logs=logs,
         clock=clock,
         pace=Pace.instant(),
+        metrics=MetricStore(database, clock),
     )
     made.objects.create_bucket(BUCKET, REGION)
     yield made

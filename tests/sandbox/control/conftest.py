@@ -20,6 +20,7 @@ from sagewizard.sandbox.control.service_model import service_model
 from sagewizard.sandbox.services import ACCOUNT_ID, REGION, ROLE_ARN, Pace, Services
 from sagewizard.sandbox.store.database import Database
 from sagewizard.sandbox.store.logs import LogStore
+from sagewizard.sandbox.store.metrics import MetricStore
 from sagewizard.sandbox.store.objects import ObjectStore
 from sagewizard.target import Credentials
 
@@ -82,7 +83,9 @@ class FakeCompute:
     def warm(self) -> None:
         pass
 
-    def train(self, request: dict[str, Any], on_status: Any, stop: threading.Event) -> Outcome:
+    def train(
+        self, request: dict[str, Any], on_status: Any, stop: threading.Event, on_metric: Any = None
+    ) -> Outcome:
         self.trained.append(request["TrainingJobName"])
         if self.on_train is not None:
             return self.on_train(request, on_status, stop)
@@ -194,6 +197,7 @@ def make_sandbox(tmp_path):
             logs=LogStore(folder / "logs", clock),
             clock=clock,
             pace=pace or Pace.instant(),
+            metrics=MetricStore(database, clock),
         )
         services.objects.create_bucket(BUCKET, REGION)
         services.objects.put(BUCKET, "train/part-0", b"1,2\n")

@@ -141,7 +141,7 @@ def training(real, requests):
     begun = threading.Event()
     plain = real.app._control.compute.train
 
-    def train(request, on_status, stop):
+    def train(request, on_status, stop, on_metric=None):
         def heard(status, message):
             on_status(status, message)
             if status == "Training":

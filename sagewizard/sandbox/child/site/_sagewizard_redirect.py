@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 URL, KEY, SECRET = "SAGEWIZARD_EXEC_URL", "SAGEWIZARD_EXEC_KEY", "SAGEWIZARD_EXEC_SECRET"
+_LONGEST_PAUSE = 0.5
 _AWS_HOST = re.compile(
     r"(?:.*\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn|aws\.dev|sagemaker\.aws)"
     r"|169\.254\.169\.254|169\.254\.170\.(?:2|23)|fd00:ec2::(?:254|23)",
@@ -56,6 +57,7 @@ class _Sandbox:
             "botocore.args": lambda module: self._clients(module.ClientArgsCreator),
             "botocore.session": lambda module: self._sessions(module.Session),
             "aiobotocore.args": lambda module: self._clients(module.AioClientArgsCreator),
+            "sagemaker.session": _look_often,
         }
 
     def _credentials(self, asynchronous: bool) -> Any:
@@ -102,6 +104,34 @@ class _Sandbox:
 
         session.get_scoped_config = get_scoped_config
         session.get_credentials = get_credentials
+
+
+class _Impatient:
+    """The module `time` for one module: pauses last half a second at most; its clock counts them whole."""
+
+    def __init__(self, real: ModuleType) -> None:
+        self._real = real
+        self._skipped = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        pause = min(seconds, _LONGEST_PAUSE)
+        self._skipped += seconds - pause
+        self._real.sleep(pause)
+
+    def time(self) -> float:
+        now: float = self._real.time()
+        return now + self._skipped
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def _look_often(module: Any) -> None:
+    """Let version 2 of the SDK look every half second: it sleeps for up to 30 before its first look.
+
+    While it follows a job's log it asks for the status only after 30 seconds, by its own clock.
+    """
+    module.time = _Impatient(module.time)
 
 
 def _local(config: Any) -> Any:

@@ -1,0 +1,75 @@
+"""Unchanged code for version 2 of the SageMaker SDK, run as its readers run it, below `sandbox exec`."""
+
+from __future__ import annotations
+
+import pytest
+
+BUCKET = "sagemaker-us-east-1-123456789012"
+
+
+@pytest.fixture(scope="module")
+def generic(run_script):
+    return run_script("generic_estimator.py")
+
+
+@pytest.mark.slow
+def test_role_and_bucket_are_found(generic):
+    seen = generic[1]
+    assert seen["role"] == "arn:aws:iam::123456789012:role/SageWizardSandboxRole"
+    assert seen["bucket"] == BUCKET
+
+
+@pytest.mark.slow
+def test_fit_streams_the_log_and_says_how_long_it_took(generic):
+    text, seen = generic
+    for expected in (
+        "Training - Training image download completed. Training in progress.",
+        "Uploading - Uploading generated training model",
+        "Completed - Training job completed",
+        "#metrics {",
+        "Training seconds: ",
+        "Billable seconds: ",
+    ):
+        assert expected in text
+    assert seen["artifact"].startswith(f"s3://{BUCKET}/sdk2-generic/output/linear-learner-")
+
+
+@pytest.mark.slow
+def test_a_job_can_be_attached_and_its_metrics_are_a_data_frame(generic):
+    seen = generic[1]
+    assert seen["attached"] == "binary_classifier"
+    assert seen["tags"] == [{"Key": "project", "Value": "sdk2"}]
+    assert seen["columns"] == ["timestamp", "metric_name", "value"]
+    assert seen["metrics"] == ["train:objective_loss", "validation:objective_loss"]
+
+
+@pytest.mark.slow
+def test_every_serializer_gets_the_same_answer(generic):
+    answers = generic[1]["answers"]
+    assert answers["csv"] == answers["json"] == answers["to_json_lines"]
+    assert [
+        {"score": float(score), "predicted_label": int(label)} for label, score in answers["to_csv"]
+    ] == answers["csv"]
+    assert len(answers["csv"]) == 3
+
+
+@pytest.mark.slow
+def test_the_transformer_predicts_every_row_and_everything_is_deleted(generic):
+    text, seen = generic
+    assert seen["accuracy"] > 0.9
+    assert "MaxPayloadInMB=6, BatchStrategy=MULTI_RECORD" in text
+    assert (seen["endpoints"], seen["models"]) == (0, 0)
+
+
+@pytest.mark.slow
+def test_the_algorithm_class_with_record_sets(run_script):
+    _, seen = run_script("algorithm_class.py")
+    assert seen["channel"] == [1500, 64, "train"]
+    assert seen["accuracy"] > 0.9
+    assert seen["same"] is True
+    assert seen["counts"] == [["AllTraffic", 2]]
+    problems = seen["problems"]
+    assert problems["predict"] == "ModelError"
+    assert problems["fit"][0] == "Failed"
+    assert "The label of a binary_classifier must be 0 or 1" in problems["fit"][1]
+    assert problems["missing"] == "Endpoint no-such-endpoint of account 123456789012 not found."
