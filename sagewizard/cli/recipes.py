@@ -51,10 +51,13 @@ def show(options: argparse.Namespace) -> int:
     dataset = recipe.file.dataset
     out.line(f"dataset    {dataset.name or dataset.path}")
     out.line(f"algorithm  {recipe.algorithm.title} ({recipe.algorithm.name})")
-    for number, step in enumerate(recipe.steps, start=1):
+    for step in recipe.all_steps:
         text = recipe.text(step)
         out.line()
-        out.line(f"{number}. {text.title} ({step})", "bold")
+        if step in recipe.steps:
+            out.line(f"{recipe.steps.index(step) + 1}. {text.title} ({step})", "bold")
+        else:
+            out.line(f"-  {text.title} ({step}): left out, unless --set {step}.enabled=true", "bold")
         for title, body in (
             ("what", text.what),
             ("why", text.why),
@@ -69,7 +72,9 @@ def show(options: argparse.Namespace) -> int:
         rows = [
             [option.path, _shown(recipe.value(option.path)), option.allowed]
             for option in recipe.options().values()
-            if option.section == step and (not option.hyperparameter or option.name in recipe.hyperparameters)
+            if option.section == step
+            and (not option.hyperparameter or option.name in recipe.hyperparameters)
+            and (step != "tune" or recipe.value(option.path) is not None)
         ]
         if rows:
             for line in table(rows, ["--set", "value", "allowed"], ink=out.ink.narrower(3)).splitlines():
@@ -110,6 +115,7 @@ def _summary(recipe: Recipe) -> dict[str, Any]:
         "hyperparameters": recipe.effective_hyperparameters(),
         "minutes_on_aws": recipe.estimated_minutes(),
         "steps": list(recipe.steps),
+        "optional_steps": [step for step in recipe.all_steps if step not in recipe.steps],
     }
 
 

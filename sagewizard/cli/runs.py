@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from sagewizard import settings as settings_module
 from sagewizard.cli.terminal import console, wide
+from sagewizard.cli.tuning import summary_lines
 from sagewizard.engine import state as states
 from sagewizard.engine.ledger import Ledger
+from sagewizard.engine.tuned import tuned
 from sagewizard.exit_codes import ExitCode
+from sagewizard.recipe.options import as_text
 from sagewizard.render import table
 from sagewizard.render.units import duration, hourly, number
 
@@ -62,6 +65,7 @@ def show(options: argparse.Namespace) -> int:
     settings = settings_module.load()
     state = states.find(settings.runs, options.run)
     entries = Ledger(settings.ledger).of_run(state.run_id)
+    found = tuned(settings, state)
     if options.json:
         alive = any(entry.deleted is None and entry.kind != "s3-prefix" for entry in entries)
         body = {
@@ -70,6 +74,7 @@ def show(options: argparse.Namespace) -> int:
             "settings": state.overrides,
             "costs": state.meters,
             "resources": [dataclasses.asdict(entry) for entry in entries],
+            **({"tuning": dataclasses.asdict(found)} if found is not None else {}),
         }
         _json(body)
         return ExitCode.OK
@@ -80,10 +85,16 @@ def show(options: argparse.Namespace) -> int:
     out.line(f"  folder   {settings.runs / state.run_id}")
     out.line(f"  started  {_when(state.created)}")
     for path, value in state.overrides.items():
-        out.line(f"  set      {path} = {value}")
+        out.line(f"  set      {path} = {as_text(value)}")
     out.line()
     rows = [[name, step.status, duration(step.seconds)] for name, step in state.steps.items()]
     out.line(table(rows, ["step", "state", "took"], ink=wide(out)))
+    if found is not None:
+        out.line()
+        for line in summary_lines(
+            found.job, found.trials, found.objective, found.goal, found.best, found.best_objective, wide(out)
+        ):
+            out.line(line)
     metrics = state.outputs("evaluate").get("metrics")
     if metrics:
         from sagewizard.render import metric_list

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sagewizard.engine.costs import HOSTING, TRAINING, TRANSFORM
+from sagewizard.engine.tuning_plan import plan_of
 
 if TYPE_CHECKING:
     from sagewizard.recipe.recipe import Recipe
@@ -45,16 +46,19 @@ class Estimate:
 
 def estimate(recipe: Recipe, prices: PriceList, region: str) -> Estimate:
     """Estimate one run of a recipe from beginning to end."""
-    minutes: dict[str, float] = {step.step: step.minutes for step in recipe.file.steps}
+    minutes: dict[str, float] = {step: recipe.step_minutes(step) for step in recipe.steps}
     jobs = [("train", "training", TRAINING), ("transform", "batch transform", TRANSFORM)]
     wanted = [
-        (what, step, component, max(0.0, minutes[step] - UNBILLED_START_MINUTES))
+        (what, step, component, max(0.0, minutes[step] - UNBILLED_START_MINUTES * _jobs(recipe, step)))
         for step, what, component in jobs
         if step in minutes
     ]
     if "deploy" in minutes:
         up = sum(minutes.get(step, 0.0) for step in AFTER_DEPLOY)
         wanted.insert(1, ("endpoint", "deploy", HOSTING, up))
+    if "tune" in minutes:
+        plan = plan_of(recipe, prices, region)
+        wanted.insert(1 if "train" in minutes else 0, ("tuning", "tune", TRAINING, plan.billed_minutes))
     items = []
     for what, step, component, billed in wanted:
         instance_type = str(recipe.value(f"{step}.instance_type"))
@@ -73,3 +77,8 @@ def estimate(recipe: Recipe, prices: PriceList, region: str) -> Estimate:
             )
         )
     return Estimate(tuple(items), sum(item.usd or 0.0 for item in items), recipe.estimated_minutes())
+
+
+def _jobs(recipe: Recipe, step: str) -> int:
+    """Return how many jobs a step runs one after the other: each fold of a cross-validation is one."""
+    return 1 + recipe.folds if step == "train" else 1

@@ -215,8 +215,10 @@ class Recipe:
         return sum(self.step_minutes(step) for step in self.steps)
 
     def step_minutes(self, step: str) -> float:
-        """Return how many minutes a step takes on AWS; a tuning as many as its jobs one after the other."""
+        """Return how many minutes a step takes on AWS; jobs of a tuning or of folds one after the other."""
         minutes = self.section(step).minutes
+        if step == "train":
+            return minutes * (1 + self.folds)
         if step != "tune":
             return minutes
         from sagewizard.recipe.tuning import tuning_of

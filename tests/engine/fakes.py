@@ -83,6 +83,10 @@ class FakeTarget:
         self.calls: Counter[str] = Counter()
         self.jobs: dict[str, dict] = {}
         self.transforms: dict[str, dict] = {}
+        self.tunings: dict[str, dict] = {}
+        self.objective = lambda number, values: float(values["learning_rate"])
+        self.failing_trials: frozenset[int] = frozenset()
+        self.tuning_fails = ""
         self.models: dict[str, dict] = {}
         self.configs: dict[str, dict] = {}
         self.endpoints: dict[str, dict] = {}
@@ -184,6 +188,54 @@ class _Operations:
 
     def StopTrainingJob(t, TrainingJobName):
         t.jobs[TrainingJobName]["stopped"] = True
+        return {}
+
+    def CreateHyperParameterTuningJob(t, **p):
+        name = p["HyperParameterTuningJobName"]
+        if name in t.tunings:
+            raise client_error(
+                "ResourceInUse",
+                "Hyperparameter tuning job names must be unique within an AWS account and region, and a"
+                " hyperparameter tuning job with this name already exists (arn)",
+                "CreateHyperParameterTuningJob",
+            )
+        t.tunings[name] = {**p, "status": "InProgress", "children": [], "start": t.stamp()}
+        return {"HyperParameterTuningJobArn": f"arn:{name}"}
+
+    def DescribeHyperParameterTuningJob(t, HyperParameterTuningJobName):
+        job = t.tunings.get(HyperParameterTuningJobName)
+        if job is None:
+            raise client_error(
+                "ResourceNotFound",
+                f"Amazon SageMaker can't find a tuning job with the name {HyperParameterTuningJobName}",
+                "DescribeHyperParameterTuningJob",
+            )
+        _advance(t, job)
+        config = job["HyperParameterTuningJobConfig"]
+        sign = 1 if config["HyperParameterTuningJobObjective"]["Type"] == "Maximize" else -1
+        scored = [child for child in job["children"] if "objective" in child]
+        best = max(scored, key=lambda child: sign * child["objective"], default=None)
+        definition = job["TrainingJobDefinition"]
+        static = {**definition["StaticHyperParameters"], "_tuning_objective_metric": "m"}
+        return {
+            "HyperParameterTuningJobName": HyperParameterTuningJobName,
+            "HyperParameterTuningJobArn": f"arn:{HyperParameterTuningJobName}",
+            "HyperParameterTuningJobStatus": job["status"],
+            "HyperParameterTuningJobConfig": config,
+            "TrainingJobDefinition": {**definition, "StaticHyperParameters": static},
+            **({"FailureReason": t.tuning_fails} if job["status"] == "Failed" else {}),
+            **({"BestTrainingJob": _summary(best)} if best else {}),
+        }
+
+    def ListTrainingJobsForHyperParameterTuningJob(t, HyperParameterTuningJobName, MaxResults, **p):
+        children = t.tunings[HyperParameterTuningJobName]["children"]
+        start = int(p.get("NextToken", 0))
+        page = [_summary(child) for child in children[start : start + min(2, MaxResults)]]
+        more = start + len(page) < len(children)
+        return {"TrainingJobSummaries": page, **({"NextToken": str(start + len(page))} if more else {})}
+
+    def StopHyperParameterTuningJob(t, HyperParameterTuningJobName):
+        t.tunings[HyperParameterTuningJobName]["status"] = "Stopping"
         return {}
 
     def CreateModel(t, **p):
@@ -293,6 +345,70 @@ class _Operations:
 
     def DescribeLogStreams(t, logGroupName, logStreamNamePrefix, **p):
         raise client_error("ResourceNotFoundException", "The specified log group does not exist.", "Describe")
+
+
+def _advance(t, job):
+    """One look on: what ran has ended, and as many again begin, until all are done or it is stopped."""
+    config = job["HyperParameterTuningJobConfig"]
+    limits = config["ResourceLimits"]
+    for child in job["children"]:
+        if child["TrainingJobStatus"] == "InProgress":
+            _end(t, job, child)
+    if job["status"] == "Stopping":
+        job["status"] = "Stopped"
+    if job["status"] != "InProgress":
+        return
+    for _slot in range(limits["MaxParallelTrainingJobs"]):
+        if len(job["children"]) < limits["MaxNumberOfTrainingJobs"]:
+            job["children"].append(_child(t, job, len(job["children"]) + 1))
+    if all(child["TrainingJobStatus"] != "InProgress" for child in job["children"]):
+        job["status"] = "Failed" if t.tuning_fails else "Completed"
+
+
+def _child(t, job, number):
+    share = number / job["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"]
+    ranges = job["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    values = {}
+    for entry in ranges["ContinuousParameterRanges"]:
+        low, high = float(entry["MinValue"]), float(entry["MaxValue"])
+        values[entry["Name"]] = repr(low + share * (high - low))
+    for entry in ranges["IntegerParameterRanges"]:
+        values[entry["Name"]] = entry["MinValue"]
+    for entry in ranges["CategoricalParameterRanges"]:
+        values[entry["Name"]] = entry["Values"][number % len(entry["Values"])]
+    name = f"{job['HyperParameterTuningJobName']}-{number:03d}-0123abcd"
+    definition = job["TrainingJobDefinition"]
+    t.jobs[name] = {
+        "HyperParameters": {**definition["StaticHyperParameters"], **values},
+        "AlgorithmSpecification": definition["AlgorithmSpecification"],
+        "ResourceConfig": definition["ResourceConfig"],
+        "looks": 0, "start": t.stamp(), "stopped": False,
+    }  # fmt: skip
+    return {
+        "TrainingJobName": name, "TrainingJobArn": f"arn:{name}", "TrainingJobStatus": "InProgress",
+        "CreationTime": t.stamp(), "TrainingStartTime": t.stamp(), "TunedHyperParameters": values,
+        "ObjectiveStatus": "Pending", "number": number,
+    }  # fmt: skip
+
+
+def _end(t, job, child):
+    child["TrainingEndTime"] = t.stamp()
+    t.jobs[child["TrainingJobName"]]["looks"] = 99
+    if child["number"] in t.failing_trials:
+        child |= {"TrainingJobStatus": "Failed", "ObjectiveStatus": "Failed",
+                  "FailureReason": f"ClientError: job {child['number']} met bad data."}  # fmt: skip
+        return
+    child |= {"TrainingJobStatus": "Completed", "ObjectiveStatus": "Succeeded",
+              "objective": t.objective(child["number"], child["TunedHyperParameters"])}  # fmt: skip
+
+
+def _summary(child):
+    found = {key: value for key, value in child.items() if key not in ("number", "objective")}
+    if "objective" in child:
+        found["FinalHyperParameterTuningJobObjectiveMetric"] = {
+            "MetricName": "m", "Value": child["objective"]
+        }  # fmt: skip
+    return found
 
 
 def _create(table, parameters, member, arn_member, noun, operation):
