@@ -31,6 +31,8 @@ FIRST_MODULES = (
 )
 # Imported one by one while nobody asks for anything; a launch waits for one of them at most.
 LATER_MODULES = (
+    "sagewizard.sandbox.containers.script.train",
+    "botocore.auth",
     "sklearn.linear_model",
     "sklearn.cluster",
     "sklearn.metrics",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
 import sys
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -233,3 +236,36 @@ def test_what_a_script_installs_stays_in_the_job(bench):
     job = run(bench, script)
     assert job["ProcessingJobStatus"] == "Completed"
     assert "PREFIX /opt/ml/.environment" in log_of(bench, job["ProcessingJobName"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_a_job_under_way_when_the_server_is_killed_has_failed_and_its_processes_are_gone(home, bench):
+    clients = home.start()
+    other = type(bench)(server=None, clients=clients)
+    script = "import os, time\nprint('READY', os.getpid(), flush=True)\ntime.sleep(600)\n"
+    name = run(other, script, wait=False)
+
+    def ready():
+        try:
+            return {"ready": "READY" in log_of(other, name)}
+        except ClientError:
+            return {"ready": False}
+
+    other.wait(ready, (True,), "ready")
+    running = int(log_of(other, name).split("READY ")[1].split()[0])
+    assert Path(f"/proc/{running}").exists()
+    server = int((home.settings.sandbox / "server.lock").read_text())
+    os.kill(server, signal.SIGKILL)
+    again = type(bench)(server=None, clients=home.start())
+    job = again.sagemaker.describe_processing_job(ProcessingJobName=name)
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("InternalServerError: The sandbox was stopped while")
+    again.wait(lambda: {"gone": not _alive(running)}, (True,), "gone", 20)
+
+
+def _alive(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
