@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sagewizard.outcome_events import ClustersMeasured, CrossValidated, ThresholdsCompared
-    from sagewizard.render.ink import Ink
     from sagewizard.render.cells import Align
+    from sagewizard.render.ink import Ink
 
 
 def thresholds(event: ThresholdsCompared, *, ink: Ink | None = None) -> str:

@@ -9,6 +9,7 @@ from sagewizard.algorithms import MetricDefinition
 from sagewizard.engine import scripts
 from sagewizard.engine.api import exists_already
 from sagewizard.engine.costs import TRAINING
+from sagewizard.engine.cross_validation import cross_validate
 from sagewizard.engine.following import JobWatch
 from sagewizard.engine.formats import format_of
 from sagewizard.engine.logs import LogFollower, MetricReader
@@ -27,9 +28,21 @@ WAIT_BEYOND_RUNTIME = 3600.0
 
 
 def run(context: RunContext) -> StepResult:
-    """Create the job, or find the one that an earlier try made, and follow it."""
+    """Train, each fold of a cross-validation first where there is one."""
+    outputs: dict[str, Any] = {}
+    if context.recipe.folds:
+        outputs["folds"] = cross_validate(context, run_job)
     name = context.name("train")
-    request = training_request(context, name)
+    answer = run_job(context, name, training_request(context, name))
+    result = _result(name, answer)
+    return StepResult(result.summary, {**result.outputs, **outputs})
+
+
+def run_job(context: RunContext, name: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Create a job, or find the one that an earlier try made; follow it; return its last description.
+
+    Raises JobFailedError when it does not complete.
+    """
     entry = context.intend(
         KIND, name, component=TRAINING, instance_type=request["ResourceConfig"]["InstanceType"],
         count=request["ResourceConfig"]["InstanceCount"],
@@ -49,7 +62,8 @@ def run(context: RunContext) -> StepResult:
     context.ledger.deleted(entry.id, now=context.clock.now(), note=f"ended: {answer['TrainingJobStatus']}")
     _bill(context, name, answer, ended=True)
     context.cost_changed()
-    return _result(context, name, answer)
+    _check_completed(name, answer)
+    return answer
 
 
 def _never_made(context: RunContext, entry_id: int, error: Exception) -> None:
@@ -157,7 +171,7 @@ def _bill(context: RunContext, name: str, answer: dict[str, Any], *, ended: bool
     context.cost_changed(at_most_every=2.0)
 
 
-def _result(context: RunContext, name: str, answer: dict[str, Any]) -> StepResult:
+def _check_completed(name: str, answer: dict[str, Any]) -> None:
     status = answer["TrainingJobStatus"]
     if status == "Failed":
         raise JobFailedError(
@@ -171,6 +185,9 @@ def _result(context: RunContext, name: str, answer: dict[str, Any]) -> StepResul
             + ".",
             remedy="Run it again: --from train, with a longer train.max_runtime_seconds if it needs one.",
         )
+
+
+def _result(name: str, answer: dict[str, Any]) -> StepResult:
     metrics = {
         metric["MetricName"]: float(metric["Value"]) for metric in answer.get("FinalMetricDataList", [])
     }
