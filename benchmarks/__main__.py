@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PARTS = ("data_formats", "sandbox_jobs", "sandbox_storage")
+PARTS = ("data_formats", "sandbox_jobs", "sandbox_storage", "tuning")
 
 
 def main() -> int:
@@ -50,7 +50,7 @@ def _line(row: dict[str, Any], missed: bool) -> str:
     )
     ratio = f"{row['ratio']:.2f}x" if row["ratio"] is not None else "-"
     return (
-        f"{row['name']:26} {_time(row['ours']):>10} {_time(row['theirs']):>10} {ratio:>8}  "
+        f"{row['name']:26} {_figure(row, 'ours'):>10} {_figure(row, 'theirs'):>10} {ratio:>8}  "
         f"{aim + (' missed' if missed else ''):<14} {_memory(row.get('ours_peak_mb')):>7} "
         f"{_memory(row.get('theirs_peak_mb')):>8}"
     )
@@ -62,6 +62,13 @@ def _missed(row: dict[str, Any]) -> bool:
     if row.get("aim_seconds"):
         return bool(row["ours"] > row["aim_seconds"])
     return bool(row["aim"] and row["ratio"] < row["aim"])
+
+
+def _figure(row: dict[str, Any], side: str) -> str:
+    """Write a figure in the row's own unit; seconds unless it names another."""
+    if "unit" not in row or row[side] is None:
+        return _time(row[side])
+    return f"{row[side]:,.0f} {row['unit']}"
 
 
 def _time(seconds: float | None) -> str:
