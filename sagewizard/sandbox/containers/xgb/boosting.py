@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import xgboost
 
 from sagewizard.sandbox.containers.contract import JobError
-from sagewizard.sandbox.containers.xgb import collective, metrics, objectives
+from sagewizard.sandbox.containers.xgb import collective, metrics, model_file, objectives
 from sagewizard.sandbox.containers.xgb.matrices import plain
 
 if TYPE_CHECKING:
@@ -161,8 +161,8 @@ def _latest_checkpoint(job: Job) -> tuple[Any | None, int]:
     number = max(found)
     model = xgboost.Booster()
     try:
-        model.load_model(bytearray(found[number].read_bytes()))
-    except xgboost.core.XGBoostError as error:
+        model.load_model(model_file.checked_bytes(found[number]))
+    except (xgboost.core.XGBoostError, model_file.ModelError) as error:
         raise objectives.failure(
             job.image, f"the checkpoint {found[number].name} cannot be read: {plain(error)}"
         ) from None

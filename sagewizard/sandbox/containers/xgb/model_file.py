@@ -7,11 +7,13 @@ longer knows the binary format that images before 3.0 wrote, so both hold UBJSON
 
 from __future__ import annotations
 
+import json
 import pickle
 import pickletools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sagewizard.sandbox.containers.xgb import model_check, ubjson
 from sagewizard.sandbox.containers.xgb.matrices import plain
 
 if TYPE_CHECKING:
@@ -24,15 +26,17 @@ _PROTOCOL = 3
 _LARGEST = 4 << 30
 _OPCODES = 2_000_000
 """More than a model with a million feature names needs."""
-_HARMLESS = frozenset(
-    (
-        "PROTO FRAME STOP MARK POP POP_MARK NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 "
-        "LONG4 FLOAT BINFLOAT SHORT_BINSTRING BINSTRING STRING SHORT_BINBYTES BINBYTES BINBYTES8 "
-        "BYTEARRAY8 SHORT_BINUNICODE BINUNICODE BINUNICODE8 UNICODE EMPTY_LIST APPEND APPENDS LIST "
-        "EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_DICT DICT SETITEM SETITEMS GET BINGET LONG_BINGET "
-        "PUT BINPUT LONG_BINPUT MEMOIZE GLOBAL STACK_GLOBAL REDUCE BUILD NEWOBJ"
-    ).split(" ")
-)
+# fmt: off
+_HARMLESS = frozenset((
+    "PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "NONE", "NEWTRUE", "NEWFALSE", "INT",
+    "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "SHORT_BINSTRING",
+    "BINSTRING", "STRING", "SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "BYTEARRAY8", "SHORT_BINUNICODE",
+    "BINUNICODE", "BINUNICODE8", "UNICODE", "EMPTY_LIST", "APPEND", "APPENDS", "LIST", "EMPTY_TUPLE",
+    "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_DICT", "DICT", "SETITEM", "SETITEMS", "GET",
+    "BINGET", "LONG_BINGET", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GLOBAL", "STACK_GLOBAL",
+    "REDUCE", "BUILD", "NEWOBJ",
+))
+# fmt: on
 _PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
 
 
@@ -52,15 +56,11 @@ class LoadedModel:
     @property
     def objective(self) -> str:
         """Name the objective it was trained for."""
-        import json
-
         return str(json.loads(self.booster.save_config())["learner"]["objective"]["name"])
 
     @property
     def classes(self) -> int:
         """How many classes a multi-class model has, 0 for another."""
-        import json
-
         learner = json.loads(self.booster.save_config())["learner"]["learner_model_param"]
         return int(learner.get("num_class", 0))
 
@@ -97,10 +97,7 @@ def read(path: Path) -> LoadedModel:
             pickled = True
         except pickle.UnpicklingError as error:
             reason, handle, pickled = str(error), bytearray(data), False
-        if pickled:
-            _restore(booster, handle)
-        else:
-            _load(booster, handle)
+        booster.load_model(bytearray(_checked(handle)))
     except (xgboost.core.XGBoostError, ModelError) as error:
         first = "" if pickled else f"\n{reason}"
         raise ModelError(f"Model at {path} cannot be loaded:{first}\n{plain(error)}") from None
@@ -110,21 +107,29 @@ def read(path: Path) -> LoadedModel:
     return LoadedModel(booster, booster.num_features(), pickled, rounds)
 
 
-def _restore(booster: Any, handle: bytearray) -> None:
-    if handle[:1] == b"{":
-        # A state that XGBoost 2 or later pickled: configuration and model in UBJSON.
-        booster.__setstate__({"handle": handle})
-        return
-    _load(booster, handle)
+def checked_bytes(path: Path) -> bytearray:
+    """Read a saved model for `Booster.load_model`; ModelError unless it is sound."""
+    return bytearray(_checked(bytearray(path.read_bytes())))
 
 
-def _load(booster: Any, data: bytearray) -> None:
+def _checked(data: bytearray) -> bytes:
+    """Return a model XGBoost may be given; ModelError says what is wrong with these bytes.
+
+    A pickled state is {"Config": .., "Model": ..}; of that only the model is taken.
+    """
     if data[:1] != b"{":
         raise ModelError(
-            "It is in the binary format of XGBoost before 3.1, which the XGBoost installed here does not know. "
+            "It is in the binary format of XGBoost before 3.1, which the XGBoost installed does not read. "
             "Load it with xgboost 3.0 and save it again as JSON or UBJSON, or train the model again"
         )
-    booster.load_model(data)
+    try:
+        text = bytes(data[1:2]).strip() in (b'"', b"")
+        document = json.loads(data) if text else ubjson.Decoder(data).decode()
+        if isinstance(document, dict) and "Model" in document:
+            document = document["Model"]
+        return ubjson.encode(model_check.sound(document))
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"It is no sound XGBoost model: {error}") from None
 
 
 def _handle_of(data: bytes) -> bytes:

@@ -64,6 +64,8 @@ class Training:
             self.log.info(f"Distributed node training with {len(hosts)} hosts: {list(hosts)}")
             collective.train_together(self)
             return
+        if self.image.is_first:
+            self._refuse_emptiness()
         if "train" not in self.matrices:
             raise CustomerError(f"No data in training channel path {self._path('train')}")
         if "validation" in self.container.channels and "validation" not in self.matrices:
@@ -131,6 +133,15 @@ class Training:
         for number, booster in enumerate(boosters):
             name = f"{model_file.NAME}-{number}" if numbered else model_file.NAME
             model_file.write(self.image, booster, self.container.model / name)
+
+    def _refuse_emptiness(self) -> None:
+        """Refuse a channel without data in the words of 0.72."""
+        for name, files in self.files.items():
+            if not files.paths:
+                raise CustomerError(
+                    f"No file found in path {self._path(name)}. If you are using ShardedByS3Key, make sure "
+                    "every machine get at least one partition file"
+                )
 
     def _keeps_when_stopped(self) -> bool:
         return self.image.pickles_models or self.values.get("save_model_on_termination") == "true"
