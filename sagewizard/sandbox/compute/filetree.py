@@ -271,7 +271,7 @@ class TrainingTree:
         env.update(
             {
                 "SAGEMAKER_BASE_DIR": str(self.base),
-                "SAGEWIZARD_IMAGE": str(request.get("AlgorithmSpecification", {}).get("TrainingImage", "")),
+                **_image(request.get("AlgorithmSpecification", {})),
                 "TRAINING_JOB_NAME": request["TrainingJobName"],
                 "TRAINING_JOB_ARN": request["TrainingJobArn"],
                 "SM_MODEL_DIR": str(self.model),
@@ -350,6 +350,15 @@ def remove_tree(folder: Path) -> None:
             if not os.path.islink(path) and not os.access(path, os.R_OK | os.X_OK | os.W_OK):  # noqa: PTH114
                 os.chmod(path, 0o700)  # noqa: PTH101
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _image(specification: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a framework image must know besides: its own name, and the entry point in its place."""
+    env = {"SAGEWIZARD_IMAGE": str(specification.get("TrainingImage", ""))}
+    if specification.get("ContainerEntrypoint"):
+        command = [*specification["ContainerEntrypoint"], *specification.get("ContainerArguments", [])]
+        env["SAGEWIZARD_ENTRYPOINT"] = json.dumps(command)
+    return env
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sagewizard.sandbox.containers.script.world import World
 
 FOLDER = ".environment"
+_PIP = '#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
 _LAST_LINES = 600
 
 
@@ -34,7 +35,13 @@ def create(base: Path, *, with_pip: bool = False) -> Path:
     own = Path(sysconfig.get_path("purelib", "venv", vars={"base": str(folder), "platbase": str(folder)}))
     lines = [f"import site; site.addsitedir({path!r})\n" for path in _site_folders()]
     (own / "_beside.pth").write_text("".join(lines), encoding="utf-8")
-    return folder / "bin"
+    programs = folder / "bin"
+    for name in ("pip", "pip3"):
+        if not (programs / name).exists():
+            # Otherwise the person's own pip would be found, and install into the person's own environment.
+            (programs / name).write_text(_PIP, encoding="ascii")
+            (programs / name).chmod(0o755)
+    return programs
 
 
 def _site_folders() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from sagewizard.sandbox.containers.contract import TrainingContainer
     from sagewizard.sandbox.containers.script.world import World
 
-IMAGE_VARIABLE = "SAGEWIZARD_IMAGE"
+IMAGE_VARIABLE, ENTRY_VARIABLE = "SAGEWIZARD_IMAGE", "SAGEWIZARD_ENTRYPOINT"
+_CONFIGS = ("resourceconfig", "inputdataconfig")
 _REASON = 1000  # the service shows 1,024 characters, of which its own prefix takes some
 _TRACEBACK = "Traceback (most recent call last):"
 _PYTHON = {"sklearn": "/miniconda3/bin/python", "pytorch": "/opt/conda/bin/python"}
@@ -37,6 +39,14 @@ class ExecuteUserScriptError(AlgorithmError):
         )
         super().__init__(head + error_message(ended.errors, _REASON - len(head) - len(tail)) + tail)
         self.exit_code = ended.code
+
+
+class EntryPointError(AlgorithmError):
+    """The job's own entry point ended with another exit code than 0."""
+
+    def __init__(self, said: str, code: int) -> None:
+        super().__init__(f"{said}, exit code: {code}")
+        self.exit_code = code
 
 
 def error_message(errors: str, length: int) -> str:
@@ -62,6 +72,9 @@ def train(container: TrainingContainer, environ: Mapping[str, str] | None = None
     world = open_world(container.base, environ)
     if not world.shown:
         container.log.line(FALLBACK_NOTE)
+    if environ.get(ENTRY_VARIABLE):
+        _run_entry_point(container, world, framework.name, environ)
+        return
     log.line("sagemaker-containers", f"Imported framework sagemaker_{framework.name}_container.training")
     log.line("sagemaker-training-toolkit", "No GPUs detected (normal if no gpus installed)")
     _, kept = environment.split(environment.decode(container.hyperparameters))
@@ -75,14 +88,12 @@ def train(container: TrainingContainer, environ: Mapping[str, str] | None = None
     place = kept.get("sagemaker_submit_directory")
     if place:
         source.fetch(str(place), code, environ)
-    resources, inputs = (_config(container.base, name) for name in ("resourceconfig", "inputdataconfig"))
+    resources, inputs = (_config(container.base, name) for name in _CONFIGS)
     told = environment.variables(container, resources, inputs, world, framework.name, environ)
     asked = code / "requirements.txt"
     wanted = packages.requirements(asked)
     programs = packages.create(container.base, with_pip=wanted)
-    path = os.pathsep.join([world.name(programs), environ.get("PATH", os.defpath)])
-    env = world.environment(environ, {**told, "PATH": path}, [world.name(code)])
-    env.pop(IMAGE_VARIABLE, None)
+    env = _environment(container.base, world, programs, told, environ)
     if wanted:
         packages.install(world, programs, asked, env)
     own = environment.arguments(json.loads(told["SM_HPS"]))
@@ -97,6 +108,34 @@ def train(container: TrainingContainer, environ: Mapping[str, str] | None = None
         return
     (container.base / "output" / "success").touch()
     log.line("sagemaker-containers", "Reporting training SUCCESS")
+
+
+def _run_entry_point(
+    container: TrainingContainer, world: World, framework: str, environ: Mapping[str, str]
+) -> None:
+    """Run the job's own entry point in the place of the toolkit; AlgorithmError with its exit code."""
+    resources, inputs = (_config(container.base, name) for name in _CONFIGS)
+    told = environment.variables(container, resources, inputs, world, framework, environ)
+    env = _environment(container.base, world, packages.create(container.base), told, environ)
+    work = container.base / "code"
+    work.mkdir(exist_ok=True)
+    (container.base / "model").mkdir(exist_ok=True)
+    ended = run(world.command(json.loads(environ[ENTRY_VARIABLE]), work), env, work)
+    if ended.code == 0 or container.stopping.is_set():
+        return
+    if (container.base / "output" / "failure").is_file():
+        sys.exit(ended.code)  # it has said itself why it failed
+    raise EntryPointError(error_message(ended.errors, _REASON - 64), ended.code)
+
+
+def _environment(
+    base: Path, world: World, programs: Path, told: Mapping[str, str], environ: Mapping[str, str]
+) -> dict[str, str]:
+    path = os.pathsep.join([world.name(programs), environ.get("PATH", os.defpath)])
+    env = world.environment(environ, {**told, "PATH": path}, [world.name(base / "code")])
+    for name in (IMAGE_VARIABLE, ENTRY_VARIABLE):
+        env.pop(name, None)
+    return env
 
 
 def _command(

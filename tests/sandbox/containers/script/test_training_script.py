@@ -296,3 +296,41 @@ def test_a_metric_definition_that_does_not_end_harms_nobody(bench):
     assert job["TrainingJobStatus"] == "Completed"
     assert [item["MetricName"] for item in job["FinalMetricDataList"]] == ["good"]
     assert "the regular expression of 'bad' took more than 1 s" in bench.job_log(job)
+
+
+def _entry(bench, *command, **given):
+    specification = {
+        "TrainingImage": bench.image,
+        "TrainingInputMode": "File",
+        "ContainerEntrypoint": ["/bin/bash"],
+        "ContainerArguments": ["-c", *command],
+    }
+    return bench.train("", AlgorithmSpecification=specification, **given)
+
+
+def test_an_entry_point_of_the_jobs_own_runs_in_the_place_of_the_toolkit(bench):
+    uri = bench.put(
+        "entry/code/go.py", "import os\nopen(os.environ['SM_MODEL_DIR'] + '/m', 'w').write('x')\n"
+    )
+    job = _entry(
+        bench,
+        "cd /opt/ml/input/data/code && python go.py && echo made && which pip",
+        inputs={"code": uri.rpartition("/")[0]},
+    )
+    log = bench.job_log(job)
+    assert job["TrainingJobStatus"] == "Completed", log
+    assert "made" in log and "/opt/ml/.environment/bin/pip" in log, "the person's own pip would be found"
+    assert job["AlgorithmSpecification"]["ContainerEntrypoint"] == ["/bin/bash"]
+    with tarfile.open(fileobj=io.BytesIO(bench.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as archive:
+        assert archive.getnames() == ["m"]
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("echo no luck >&2; exit 4", "AlgorithmError: no luck, exit code: 4"),
+        ("echo it broke > /opt/ml/output/failure; exit 4", "AlgorithmError: it broke"),
+    ],
+)
+def test_an_entry_point_that_fails_says_why(bench, command, reason):
+    assert _entry(bench, command)["FailureReason"] == reason
