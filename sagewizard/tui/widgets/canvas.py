@@ -27,9 +27,10 @@ _UNDO = 200
 
 @dataclass
 class Drawing:
-    """A picture in ink levels 0 (paper) to LEVELS, row by row, with a cursor and the way back.
+    """A picture in the dataset's own values, 0 (paper) to `high` (ink), with a cursor and the way back.
 
-    `high` is the value of full ink in the dataset, so that `values()` are what the model was trained on.
+    A person puts ink in LEVELS steps; what was loaded from the dataset keeps its values until it is touched,
+    so that an unchanged picture is answered as the test row is.
     """
 
     height: int
@@ -37,23 +38,27 @@ class Drawing:
     high: float = 1.0
     row: int = 0
     column: int = 0
-    levels: list[int] = field(default_factory=list)
-    _before: list[list[int]] = field(default_factory=list)
+    pixels: list[float] = field(default_factory=list)
+    _before: list[list[float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1 or self.high <= 0:
             raise ValueError("a drawing needs a height, a width and a value for full ink")
-        self.levels = self.levels or [0] * (self.height * self.width)
+        self.pixels = self.pixels or [0.0] * (self.height * self.width)
+
+    def level_at(self, row: int, column: int) -> int:
+        """Return the nearest ink level of a pixel, 0 to LEVELS."""
+        return min(max(round(self.pixels[row * self.width + column] / self.high * LEVELS), 0), LEVELS)
 
     @property
     def level(self) -> int:
         """The ink under the cursor."""
-        return self.levels[self.row * self.width + self.column]
+        return self.level_at(self.row, self.column)
 
     @property
     def inked(self) -> int:
         """How many pixels are not paper."""
-        return sum(1 for level in self.levels if level)
+        return sum(1 for value in self.pixels if value)
 
     def move(self, down: int, right: int) -> None:
         """Move the cursor; it stops at the edge."""
@@ -65,7 +70,7 @@ class Drawing:
         level = min(max(level, 0), LEVELS)
         if level != self.level:
             self._remember()
-            self.levels[self.row * self.width + self.column] = level
+            self.pixels[self.row * self.width + self.column] = level * self.high / LEVELS
 
     def ink(self) -> None:
         """Go to the next level: full ink on paper first, then lighter, then paper again."""
@@ -75,23 +80,23 @@ class Drawing:
         """Make everything paper."""
         if self.inked:
             self._remember()
-            self.levels = [0] * (self.height * self.width)
+            self.pixels = [0.0] * (self.height * self.width)
 
     def load(self, values: Sequence[float]) -> None:
-        """Take a picture of the dataset, each value rounded to the nearest level."""
+        """Take a picture of the dataset as it is."""
         if len(values) != self.height * self.width:
             raise ValueError(f"{len(values)} values do not make {self.height}x{self.width} pixels")
         self._remember()
-        self.levels = [min(max(round(float(v) / self.high * LEVELS), 0), LEVELS) for v in values]
+        self.pixels = [float(value) for value in values]
 
     def undo(self) -> None:
         """Take back the last change."""
         if self._before:
-            self.levels = self._before.pop()
+            self.pixels = self._before.pop()
 
     def values(self) -> list[float]:
         """Return the picture in the dataset's own values."""
-        return [level * self.high / LEVELS for level in self.levels]
+        return list(self.pixels)
 
     def words(self) -> str:
         """Say where the cursor is and what is under it."""
@@ -99,7 +104,7 @@ class Drawing:
         return f"row {self.row + 1}, column {self.column + 1}: {what}"
 
     def _remember(self) -> None:
-        self._before.append(list(self.levels))
+        self._before.append(list(self.pixels))
         del self._before[:-_UNDO]
 
 
@@ -238,7 +243,7 @@ class Canvas(Static, can_focus=True):
         for y in range(drawing.height):
             line = Text(no_wrap=True, end="")
             for x in range(drawing.width):
-                level = drawing.levels[y * drawing.width + x]
+                level = drawing.level_at(y, x)
                 here = self.has_focus and (y, x) == (drawing.row, drawing.column)
                 if plain:
                     text = f"[{SHADES[level]}" if here else SHADES[level] * 2
@@ -258,8 +263,8 @@ class Canvas(Static, can_focus=True):
         for y in range(0, drawing.height, 2):
             line = Text(no_wrap=True, end="")
             for x in range(drawing.width):
-                upper = drawing.levels[y * drawing.width + x]
-                lower = drawing.levels[(y + 1) * drawing.width + x] if y + 1 < drawing.height else 0
+                upper = drawing.level_at(y, x)
+                lower = drawing.level_at(y + 1, x) if y + 1 < drawing.height else 0
                 here = self.has_focus and x == drawing.column and drawing.row in (y, y + 1)
                 if here:
                     # Half a block in reverse: the cursor is on the upper or the lower pixel of the cell.

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sagewizard.evaluation.confusion import ConfusionMatrix
 
 MOST_CLASSES = 26
+FAINT = 0.1
+"""A share that is drawn as the faintest shade: no count looks like none."""
 HIGH = 32
 """Lines of the terminal from which cells have bars."""
 _RIGHT, _WRONG = (0, 95, 60), (135, 30, 30)
@@ -91,7 +93,7 @@ def _multiclass(matrix: ConfusionMatrix, plain: bool, room: int) -> list[Text]:
     names = [clean(label) for label in matrix.labels]
     rates = matrix.rates("actual")
     size = range(len(names))
-    left = min(max(cell_width(name) for name in names), 12)
+    left = max(2, min(max(cell_width(name) for name in names), 12))
     widest = max(len(str(value)) for row in matrix.counts for value in row)
     cell = max(widest + 2, min(5, max(cell_width(name) for name in names)))
     fits = max(1, (room - left - 9) // cell)
@@ -99,7 +101,7 @@ def _multiclass(matrix: ConfusionMatrix, plain: bool, room: int) -> list[Text]:
     for start in range(0, len(names), fits):
         part = range(start, min(start + fits, len(names)))
         last = part[-1] == size[-1]
-        head = Text(cut("is \\ said", left).rjust(left) + " ", "bold", no_wrap=True, end="")
+        head = Text(("is \\ said" if left >= 9 else "is").rjust(left) + " ", "bold", no_wrap=True, end="")
         for j in part:
             head.append(cut(names[j], cell - 1).rjust(cell - 1) + " ")
         if last:
@@ -111,7 +113,7 @@ def _multiclass(matrix: ConfusionMatrix, plain: bool, room: int) -> list[Text]:
                 value, rate = matrix.counts[i][j], rates[i][j]
                 if value:
                     # The shade before the figure tells the share of the row where there is no colour.
-                    mark = shade(rate or 0.0) if plain else " "
+                    mark = shade(max(rate or 0.0, FAINT)) if plain else " "
                     line.append(f"{mark}{value:>{cell - 2}} ", _style(rate, i == j, plain))
                 else:
                     line.append("·".rjust(cell - 1) + " ", "dim")
