@@ -53,7 +53,7 @@ def final_report(
         lines += summary_lines(
             tuning.job, tuning.trials, tuning.objective, tuning.goal, tuning.best, tuning.best_objective, ink
         )
-        lines.append("")
+        lines += [""] if outcome.evaluation is not None else []
     if outcome.evaluation is not None:
         lines += evaluation_lines(outcome.evaluation, ink)
         lines += detail_lines(outcome, ink)

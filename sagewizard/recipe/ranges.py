@@ -120,7 +120,8 @@ def read(name: str, text: str, definition: Hyperparameter | None) -> Range:
     if scaling:
         near = [known for known in _SCALINGS if known.lower() == scaling.lower()]
         if not near:
-            close = get_close_matches(scaling.capitalize(), _SCALINGS, n=1)
+            close = [known for known in _SCALINGS if known.lower().startswith(scaling.lower())]
+            close = close or get_close_matches(scaling.capitalize(), _SCALINGS, n=1)
             hint = f": did you mean {close[0]}?" if close else f"; there are {', '.join(_SCALINGS)}"
             raise ValueError(f"there is no scaling type {scaling!r}{hint}")
         scaling = near[0]

@@ -123,6 +123,15 @@ def advice(recipe: Recipe) -> list[str]:
     return [text for text in found if text]
 
 
+def largest(recipe: Recipe, name: str) -> int | None:
+    """Return the highest whole number that the recipe's tuning may choose for a hyperparameter."""
+    if "tune" not in recipe.steps:
+        return None
+    found = next((entry for entry in tuning_of(recipe).ranges if entry.name == name), None)
+    numbers = [found.high] if found and not found.values else found.values if found else ()
+    return max((int(float(text)) for text in numbers), default=None)
+
+
 def refuse_unknown(algorithm: Algorithm, options: Mapping[str, Option], paths: Iterable[str]) -> None:
     """Tell a hyperparameter that cannot be tuned from a misspelt path. Raises UsageError."""
     for path in paths:

@@ -20,6 +20,7 @@ from sagewizard.errors import DataError, UsageError
 from sagewizard.events import DatasetLoaded
 from sagewizard.outcome_events import Noted
 from sagewizard.recipe.tasks import CLASS_COUNT
+from sagewizard.recipe.tuning import largest
 
 if TYPE_CHECKING:
     import threading
@@ -152,7 +153,10 @@ def _share(value: object) -> float | None:
 def _batch_size(recipe: Recipe, parameters: dict[str, str]) -> int | None:
     known = recipe.algorithm.hyperparameter("mini_batch_size")
     text = parameters.get("mini_batch_size") or (known.default if known else None) or ""
-    return int(text) if text.isdigit() else None
+    searched = largest(recipe, "mini_batch_size")
+    if searched is not None and "train" not in recipe.steps:
+        return searched
+    return max(int(text), searched or 0) if text.isdigit() else searched
 
 
 def _table(dataset: Dataset, asked: Dataset, recipe: Recipe, task: str) -> Table:

@@ -312,12 +312,12 @@ def _failure(name: str, tuning: Tuning, trials: Trials, answer: dict[str, Any]) 
 
 
 def short(value: str) -> str:
-    """Write a chosen value as a person would read it: three significant digits of a fraction."""
+    """Write a chosen value as a person would read it: four significant digits of a fraction."""
     try:
         number = float(value)
     except ValueError:
         return value
-    return value if number.is_integer() and "e" not in value.lower() else f"{number:.3g}"
+    return value if number.is_integer() and "e" not in value.lower() else f"{number:.4g}"
 
 
 def _plain(trial: Trial) -> dict[str, Any]:
