@@ -248,7 +248,7 @@ def _service(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     own = service.own_training(_xgboost(data, "auc"))
     yield {
         "name": "tuning job of 20",
-        "text": "20 XGBoost training jobs on the vertebral columns, Bayesian, 2 at a time, as a client sees it",
+        "text": "20 XGBoost training jobs on the vertebral columns, Bayesian, 2 at a time, over HTTP",
         "ours": statistics.median(both),
         "theirs": None,
         "ratio": None,
@@ -258,7 +258,7 @@ def _service(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     }
     yield {
         "name": "tuning child",
-        "text": "What one of 20 training jobs costs beyond its own training, with the suggestion, one at a time",
+        "text": "What one of 20 training jobs, one at a time, costs beyond its own training",
         "ours": statistics.median(alone) / JOBS - own,
         "theirs": None,
         "ratio": None,

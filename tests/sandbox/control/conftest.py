@@ -368,9 +368,7 @@ class Tuning:
             "HyperParameterTuningJobObjective": objective,
             "ResourceLimits": {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": parallel},
             "ParameterRanges": {
-                "ContinuousParameterRanges": [
-                    {"Name": "learning_rate", "MinValue": "1e-5", "MaxValue": "1"}
-                ],
+                "ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "1e-5", "MaxValue": "1"}],
                 "IntegerParameterRanges": [numbers],
             },
             "RandomSeed": 1,
