@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
+from textual.await_complete import AwaitComplete
 
 from sagewizard.tui.bindings import KEYS, bindings_for
 from sagewizard.tui.screens.home import HomeScreen
@@ -173,10 +174,34 @@ class SageWizardApp(App[None]):
 
         self.push_screen(JumpScreen(self.screen))
 
+    @property
+    def settled(self) -> bool:
+        """Whether the screen is there and no dialog; until then the app's own keys rest."""
+        from textual.screen import ModalScreen
+
+        return self.screen.is_mounted and not isinstance(self.screen, ModalScreen)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let the app's own keys rest while a dialog is open, leaving aside."""
+        if action.startswith("app_") and action not in ("app_quit", "app_copy_screen"):
+            return self.settled
+        return True
+
+    def pop_screen(self) -> AwaitComplete:
+        """Close the screen on top; never Home, and never one that is only coming up.
+
+        Keys that were typed ahead ask for both: the second Enter in a list that closes itself, Esc before the
+        screen is there.
+        """
+        if len(self.screen_stack) <= 1 or not self.screen.is_mounted:
+            return AwaitComplete()
+        return super().pop_screen()
+
     def action_app_home(self) -> None:
         """Go to Home."""
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
+        if not self.settled:
+            return
+        self._close_to(HomeScreen)
         home = self.screen
         if isinstance(home, HomeScreen):
             home.reload()
@@ -185,15 +210,33 @@ class SageWizardApp(App[None]):
         """Show everything that is alive."""
         from sagewizard.tui.screens.resources import ResourcesScreen
 
-        if not isinstance(self.screen, ResourcesScreen):
+        if not self._back_to(ResourcesScreen):
             self.push_screen(ResourcesScreen(self.control))
 
     def action_app_runs(self) -> None:
         """Show the history of runs."""
         from sagewizard.tui.screens.runs import RunsScreen
 
-        if not isinstance(self.screen, RunsScreen):
+        if not self._back_to(RunsScreen):
             self.push_screen(RunsScreen(self.control))
+
+    def _back_to(self, kind: type[Screen[Any]]) -> bool:
+        """Close what lies over a screen of this kind; False when there is none."""
+        if not any(isinstance(screen, kind) for screen in self.screen_stack):
+            return False
+        self._close_to(kind)
+        return True
+
+    def _close_to(self, kind: type[Screen[Any]]) -> None:
+        while not isinstance(self.screen, kind) and self.screen.is_mounted and len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def open_run_screen(self) -> None:
+        """Show the run of `control` over Home; a run screen that is there already makes way."""
+        from sagewizard.tui.screens.run import RunScreen
+
+        self._close_to(HomeScreen)
+        self.push_screen(RunScreen(self.control))
 
     def action_app_theme(self) -> None:
         """Choose a theme."""

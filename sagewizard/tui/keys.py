@@ -24,7 +24,7 @@ def document() -> str:
         parts.append(f"## {TITLES.get(where, where)}\n")
         rows = [("Key", "What it does", "Command")]
         rows += [
-            (", ".join(f"`{one}`" for one in key.shown.split(", ")), key.tooltip, key.command)
+            (", ".join(f"`{one}`" for one in key.shown.split(" or ")), key.tooltip, key.command)
             for key in KEYS
             if key.where == where
         ]

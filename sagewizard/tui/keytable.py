@@ -36,7 +36,7 @@ class Key:
     @property
     def shown(self) -> str:
         """The first key as a person reads it: `^p`, `Enter`, `?`."""
-        return ", ".join(dict.fromkeys(_readable(key) for key in self.keys.split(",")))
+        return " or ".join(dict.fromkeys(_readable(key) for key in self.keys.split(",")))
 
     @property
     def short(self) -> str:

@@ -1,4 +1,4 @@
-"""What the app's tests share: one sandbox for the session, a home each, and ways to wait for what is shown."""
+"""What the app's tests share: one sandbox for the session, a home each, ways to wait."""
 
 from __future__ import annotations
 

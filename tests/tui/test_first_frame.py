@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 HEAVY = {
-    "boto3", "botocore", "numpy", "pandas", "scipy", "sklearn", "pydantic", "yaml", "orjson", "sqlite3", "moto",
-    "markdown_it", "argparse",
+    "boto3", "botocore", "numpy", "pandas", "scipy", "sklearn", "pydantic", "yaml", "orjson", "sqlite3",
+    "moto", "markdown_it", "argparse",
 }  # fmt: skip
 
 SCRIPT = """

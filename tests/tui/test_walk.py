@@ -1,4 +1,4 @@
-"""The app walks a recipe to its end against the real sandbox, by keys alone, and goes on where it was left."""
+"""The app walks a recipe to its end against the real sandbox, by keys alone, and goes on where it was."""
 
 from __future__ import annotations
 

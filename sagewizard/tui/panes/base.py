@@ -80,6 +80,7 @@ class StepPane(Vertical):
         super().__init__(id=f"pane-{step}", classes="step-pane")
         self.step = step
         self.control = control
+        self._ready = False
 
     @property
     def model(self) -> RunModel:
@@ -128,11 +129,13 @@ class StepPane(Vertical):
 
     def on_mount(self) -> None:
         """Draw everything once."""
+        self._ready = True
         self.update_from(self.model, set(t.ALL_TOPICS))
 
     def update_from(self, model: RunModel, topics: set[str]) -> None:
         """Take changed topics; called by the run screen, in the interface's thread."""
-        if not self.is_mounted and not self.children:
+        # Not before its widgets are there, and not while the screen is being taken away.
+        if not self._ready or not self.is_attached or self.screen not in self.app.screen_stack:
             return
         self._frame(model)
         if topics & self.TOPICS:
@@ -159,7 +162,7 @@ class StepPane(Vertical):
         if view.status in ("done", "skipped"):
             following = self.following()
             if not following:
-                return Action("Go back to Home", lambda: self.app.run_action("app.app_home"))
+                return Action("Go back to Home", self.go_home)
             name = TITLES.get(following, following)
             return Action(f"Go on to {name}", lambda: self.go(following))
         first = model.next_step()
@@ -183,6 +186,10 @@ class StepPane(Vertical):
     def focus_first(self) -> None:
         """Take the focus: the part that scrolls, so that arrow keys work and letters are the screen's."""
         self.query_one(".pane-scroll").focus()
+
+    def go_home(self) -> None:
+        """Go back to the recipes."""
+        self.app.action_app_home()  # type: ignore[attr-defined]  # the app is always ours
 
     def go_current(self) -> None:
         """Show the step that is at work."""

@@ -33,7 +33,7 @@ class HomeScreen(AppScreen):
     AUTO_FOCUS = "#recipes"
 
     def __init__(self) -> None:
-        super().__init__(id="home")
+        super().__init__()
         self.cards: list[Card] = []
         self.runs: list[RunRow] = []
         self._pictures: dict[str, str] = {}
@@ -48,8 +48,8 @@ class HomeScreen(AppScreen):
             with Horizontal(id="gallery"):
                 yield OptionList(id="recipes")
                 with VerticalScroll(id="about", can_focus=False):
-                    yield Static("", id="about-text")
                     yield Static("", id="about-picture")
+                    yield Static("", id="about-text")
             with Vertical(id="recent"):
                 yield Static("Recent runs", id="recent-title")
                 yield OptionList(id="runs")
@@ -217,23 +217,18 @@ class HomeScreen(AppScreen):
         if self.control.busy:
             self.notify("The run before is still at work: it is left to itself now.", markup=False)
             self.control.detach()
-        from sagewizard.tui.screens.run import RunScreen
-
         self.control.open_recipe(card.recipe)
-        self.app.push_screen(RunScreen(self.control))
+        self._open_run_screen()
 
     def _resume(self, run_id: str) -> None:
-        from sagewizard.tui.screens.run import RunScreen
-
         if self.control.busy and self.control.model.run_id == run_id:
-            self.app.push_screen(RunScreen(self.control))
+            self._open_run_screen()
             return
         self.control.detach()
+        self.control.open_run(run_id, self._open_run_screen)
 
-        def opened() -> None:
-            self.app.push_screen(RunScreen(self.control))
-
-        self.control.open_run(run_id, opened)
+    def _open_run_screen(self) -> None:
+        self.app.open_run_screen()  # type: ignore[attr-defined]
 
     def action_home_search(self) -> None:
         """Go to the search."""
@@ -268,9 +263,7 @@ def _about(card: Card) -> Content:
     if card.problem:
         return Content(card.problem)
     steps = ", ".join(card.steps)
-    return Content.assemble(
-        (card.title, "bold"), "\n\n", " ".join(card.summary.split()), "\n\n", ("Steps  ", "bold"), steps
-    )
+    return Content.assemble(" ".join(card.summary.split()), "\n\n", ("Steps  ", "bold"), steps)
 
 
 def _run_text(row: RunRow, now: float) -> Content:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import string
 from typing import TYPE_CHECKING, Any
 
-from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from sagewizard.tui.screens.once import OnceModal
 
 if TYPE_CHECKING:
     from textual import events
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
 
-class JumpScreen(ModalScreen[None]):
+class JumpScreen(OnceModal):
     """Letters over the screen below; any other key closes it."""
 
     DEFAULT_CSS = """

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from sagewizard.tui.bindings import bindings_for
+from sagewizard.tui.screens.once import OnceModal
 from sagewizard.tui.words import per_hour
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sagewizard.tui.model import RunModel
 
 
-class Dialog(ModalScreen[Any]):
+class Dialog(OnceModal):
     """A box in the middle; Esc gives the safe answer."""
 
     KEYS_OF = "dialog"

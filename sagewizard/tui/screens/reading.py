@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import TITLES
+from sagewizard.tui.screens.once import OnceModal
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sagewizard.tui.model import RunModel
 
 
-class Reader(ModalScreen[None]):
+class Reader(OnceModal):
     """A large box with a title and a hint; Esc or q closes it."""
 
     KEYS_OF = "dialog"

@@ -204,7 +204,7 @@ class ResourcesScreen(AppScreen):
 
     def draw(self) -> None:
         """Draw list, sums and what happened."""
-        if not self.is_mounted or self.found is None:
+        if not self.query("#resources-table") or self.found is None:
             return
         from sagewizard.engine.inventory import so_far
 

@@ -38,7 +38,7 @@ class RunScreen(AppScreen):
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../styles/run.tcss", "../styles/results.tcss"]
 
     def __init__(self, control: RunControl) -> None:
-        super().__init__(id="run")
+        super().__init__()
         self._control = control
         self.place = ""
         self._logged = 0
@@ -84,7 +84,11 @@ class RunScreen(AppScreen):
 
     def show(self, place: str) -> None:
         """Show a place of the rail."""
-        self.run_worker(self._show(place), exclusive=True, group="show")
+
+        async def work() -> None:
+            await self._show(place)
+
+        self.run_worker(work(), exclusive=True, group="show")
 
     async def _show(self, place: str) -> None:
         if place not in places(tuple(self._control.model.steps)):
@@ -95,6 +99,8 @@ class RunScreen(AppScreen):
         rail_focused = rail.has_focus
         if not switcher.query(f"#{name}"):
             await switcher.add_content(pane_class(place)(place, self._control), id=name)
+        if self not in self.app.screen_stack or not switcher.query(f"#{name}"):  # it has gone meanwhile
+            return
         self.place = place
         switcher.current = name
         rail.draw(place)
@@ -137,7 +143,7 @@ class RunScreen(AppScreen):
 
     def update_from(self, model: RunModel, topics: set[str]) -> None:
         """Take changed topics: log, rail, pane, bars, errors."""
-        if not self.is_mounted or not self.query("#rail"):
+        if not self.place or self not in self.app.screen_stack:
             return
         if t.LOG in topics or model is not self._log_model:
             self._refill_log()
@@ -355,7 +361,4 @@ class RunScreen(AppScreen):
         """Go back to Home."""
         if self._control.busy:
             self.notify("The run goes on; come back to it from the recent runs.", markup=False)
-        self.app.run_worker(self._home())
-
-    async def _home(self) -> None:
-        await self.app.run_action("app.app_home")
+        self.app.action_app_home()  # type: ignore[attr-defined]  # the app is always ours

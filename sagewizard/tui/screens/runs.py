@@ -173,7 +173,7 @@ class RunsScreen(AppScreen):
 
     def draw(self) -> None:
         """Draw the list."""
-        if not self.is_mounted or self.found is None:
+        if not self.query("#runs-table") or self.found is None:
             return
         runs, wide = self.shown(), self.size.width >= 100
         table = self.query_one("#runs-table", RowTable)

@@ -42,6 +42,8 @@ class StatusBar(Static):
         def room() -> int:
             return width - len(" · ".join(left)) - len(" · ".join(right))
 
+        if room() < 2 and "0 endpoints" in right:
+            right.remove("0 endpoints")
         # First the program's name and the region go, then what is alive (the price an hour tells of it), last
         # the place: target and cost stay.
         if room() < 2 and len(left) > 1:
@@ -97,7 +99,11 @@ class KeyFooter(Static):
         width = max(20, self.content_size.width)
         near = active(near=True)
         offered = [(key, node) for key, node in near if key.footer and _enabled(node, key.action)]
-        ranked = sorted(enumerate(offered), key=lambda pair: (pair[1][0].footer, pair[0]))
+        # What Enter does comes first, wherever the focus is.
+        ranked = sorted(
+            enumerate(offered),
+            key=lambda pair: (pair[1][0].id != "run.primary", pair[1][0].footer, pair[0]),
+        )
         last = " ^p commands"
         chosen: list[Content] = []
         used = len(last)

@@ -1,0 +1,18 @@
+"""Owns dialogs that close once: keys that were typed ahead meet a screen that has gone already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.await_complete import AwaitComplete
+from textual.screen import ModalScreen
+
+
+class OnceModal(ModalScreen[Any]):
+    """A modal screen whose second answer is nobody's."""
+
+    def dismiss(self, result: Any = None) -> AwaitComplete:
+        """Close with an answer; does nothing when it is closed already, or not yet there."""
+        if not (self.is_current and self.is_mounted):
+            return AwaitComplete()
+        return super().dismiss(result)
