@@ -241,11 +241,16 @@ class _Run:
                 raise _Failure(f"{INTERNAL_ERROR} ({child.lost})")
             if child.output_error is not None:
                 raise _Failure(f"{INTERNAL_ERROR} (the job's log could not be written: {child.output_error})")
-        for number in codes:
-            if children[number].exit_code:
-                return children[number].exit_code or 0, self.trees[number]
+        failed = [number for number in codes if children[number].exit_code]
+        if failed:
+            # A host whose peer is gone fails too, and may end first; what the owner can mend goes before.
+            failed.sort(key=lambda number: not read_failure(self._failure(number)).startswith("ClientError:"))
+            return children[failed[0]].exit_code or 0, self.trees[failed[0]]
         # The master has saved the model, and it need not be the first host: that one may have had no data.
         return 0, next((tree for tree in self.trees if any(tree.model.iterdir())), self.trees[0])
+
+    def _failure(self, number: int) -> Path:
+        return self.trees[number].output / "failure"
 
     def _launch(self, container: Container, tree: TrainingTree) -> Child:
         clock = self.services.clock

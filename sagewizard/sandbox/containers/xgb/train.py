@@ -57,6 +57,7 @@ class Training:
         if self.image.since("1.5-1"):
             self.log.info("Determined 0 GPU(s) available on the instance.")
         self._read()
+        self._check_data()
         hosts = self.container.hosts
         if len(hosts) > 1:
             from sagewizard.sandbox.containers.xgb import collective
@@ -74,6 +75,17 @@ class Training:
             self.log.info("Single node training.")
         self.train(master=True, hosts=1)
 
+    def _check_data(self) -> None:
+        """Refuse labels and widths that cannot be trained on, before other hosts rely on this one."""
+        found = {name: matrix.get_label() for name, matrix in self.matrices.items()}
+        objectives.check(self.image, self.values, found)
+        if len(self.matrices) == 2:
+            widths = (self.matrices[name].num_col() for name in ("train", "validation"))
+            objectives.check_widths(self.image, *widths)
+        if self.values.get("objective") == "survival:aft":
+            for matrix in self.matrices.values():
+                matrix.set_info(label_lower_bound=matrix.get_label(), label_upper_bound=matrix.get_label())
+
     def train(self, *, master: bool, hosts: int) -> None:
         """Train on what was read, alone or inside a collective; the master saves the model."""
         from sagewizard.sandbox.containers.xgb import boosting, folds
@@ -82,13 +94,6 @@ class Training:
         validation = self.matrices.get("validation")
         chosen = parameters.choose_metrics(self.image, values, self.log)
         self._sizes(matrix, validation)
-        found = {name: read.get_label() for name, read in self.matrices.items()}
-        objectives.check(self.image, values, found)
-        if validation is not None:
-            objectives.check_widths(self.image, matrix.num_col(), validation.num_col())
-        if values.get("objective") == "survival:aft":
-            for read in self.matrices.values():
-                read.set_info(label_lower_bound=read.get_label(), label_upper_bound=read.get_label())
         checkpoints = self.container.base / CHECKPOINTS
         job = boosting.Job(
             self.image,
