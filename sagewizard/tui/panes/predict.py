@@ -217,8 +217,11 @@ class PredictPane(DeskPane):
         self._draw_facts()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take the row that was typed."""
+        """Take the row that was typed; in a field, send the values."""
         if event.input.id != "predict-row":
+            event.stop()
+            if self.own_action() is not None:
+                self.send()
             return
         event.stop()
         event.input.display = False
