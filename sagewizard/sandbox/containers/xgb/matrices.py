@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sagewizard.sandbox.containers.xgb.log import XgboostLog
 
 _FIRST_LINE = 1 << 16  # a first line is looked at no further than this
+_SNIFFED = 4096  # of a first line full of quotes, 64 KiB keep Python's sniffer busy for 40 seconds
 _IN_A_URI = frozenset("?;#&")
 _NO_LABELS = (
     "Got input data without labels. Please check the input data set. If training job is running on multiple "
@@ -137,7 +138,7 @@ class MatrixReader:
 
     def _delimiter(self, line: str) -> str:
         try:
-            delimiter = csv.Sniffer().sniff(line).delimiter
+            delimiter = csv.Sniffer().sniff(line[:_SNIFFED]).delimiter
         except csv.Error as error:
             raise CustomerError(f"Could not determine delimiter on line {line[:50]}:\n{error}") from None
         self.log.info(f"Determined delimiter of CSV input is '{delimiter}'")

@@ -105,6 +105,13 @@ def test_a_first_line_of_one_column_has_no_delimiter(tmp_path: Path) -> None:
     assert str(caught.value).startswith("Could not determine delimiter on line 5\n:\n")
 
 
+def test_a_long_first_line_is_read_whole_and_sniffed_in_part(tmp_path: Path) -> None:
+    matrix = read(tmp_path, {"a": b"1" + b",2.5" * 20_000 + b"\n0" + b",3" * 20_000 + b"\n"}, CSV)
+    assert (matrix.num_row(), matrix.num_col()) == (2, 20_000)
+    quotes = b"'\"x, " * 13_000 + b"\n"
+    assert read(tmp_path / "quotes", {"a": quotes}, CSV).num_row() == 1
+
+
 def test_libsvm_has_weights_and_groups(tmp_path: Path) -> None:
     matrix = read(tmp_path, {"a": b"1:0.5 1:2 2:3\n0:2 1:3 3:4\n"}, LIBSVM)
     nan = float("nan")
