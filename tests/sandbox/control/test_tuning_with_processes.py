@@ -96,6 +96,7 @@ def test_a_stopped_tuning_job_ends_its_processes(real):
     assert not any(child.alive for child in launched._children)
 
 
+@pytest.mark.slow
 def test_a_server_killed_again_and_again_goes_on_and_loses_or_repeats_no_job(home, requests, tuning):
     clients = home.start()
     s3 = clients("s3")
