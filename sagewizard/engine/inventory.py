@@ -16,7 +16,7 @@ from sagewizard.engine.api import error_message, is_missing
 from sagewizard.engine.costs import CostMeter
 from sagewizard.engine.ledger import JOBS
 from sagewizard.engine.recorder import Recorder
-from sagewizard.engine.teardown import ENDED, Teardown
+from sagewizard.engine.teardown import ENDED, TUNING, Teardown
 from sagewizard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ _DESCRIBE = {
     "model": ("DescribeModel", "ModelName", ""),
     "training-job": ("DescribeTrainingJob", "TrainingJobName", "TrainingJobStatus"),
     "transform-job": ("DescribeTransformJob", "TransformJobName", "TransformJobStatus"),
+    "tuning-job": TUNING[1:],
 }
 
 

@@ -119,7 +119,6 @@ def test_a_tuning_that_cannot_be_creates_nothing(command):
     for setting, words in (
         ("tune.wd=1..0.5", "above its upper end"),
         ("tune.objective_metric=validation:f1", "validation:binary_f_beta"),
-        ("tune.mini_batch_size=100..5000", "fewer than one mini-batch of 5000"),
     ):
         refused = command("run", DIGITS, *ON, "--set", setting, code=2)
         assert words in refused.stderr, refused.stderr

@@ -362,6 +362,22 @@ def test_ranges_beyond_the_recommendation_are_named_and_done(engine):
     assert events[-1].exit_code == 0
 
 
+def test_a_batch_larger_than_the_data_is_found_before_anything_is_there(engine, target, settings):
+    end = run(engine, TUNED.with_settings({"tune.mini_batch_size": "100..5000"}))[-1]
+    assert isinstance(end, ev.RunFailed)
+    assert "fewer than one mini-batch of 5000" in end.message
+    assert end.exit_code == 2
+    assert not target.calls["UploadFile"]
+    assert not states.all_runs(settings.runs)
+
+
+def test_the_proof_of_a_teardown_knows_tuning_jobs(engine):
+    run_id = run(engine, until="tune")[0].run_id
+    (proof,) = inventory.prove(engine, [(KIND, f"sw-{run_id}-tune")])
+    assert proof.gone
+    assert proof.answer == "Completed"
+
+
 def test_a_recipe_can_tune_without_training_first(engine, target):
     recipe = load_text(only(TUNED_ALWAYS, "dataset", "prepare", "tune", "deploy", "teardown").raw, "r.yaml")
     assert "train" not in recipe.steps

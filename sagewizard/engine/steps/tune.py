@@ -317,7 +317,7 @@ def short(value: str) -> str:
         number = float(value)
     except ValueError:
         return value
-    return value if number.is_integer() and "e" not in value.lower() else f"{number:.4g}"
+    return value if value.lstrip("-").isdigit() else f"{number:.4g}"
 
 
 def _plain(trial: Trial) -> dict[str, Any]:
