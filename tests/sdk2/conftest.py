@@ -30,7 +30,7 @@ def sdk_home(tmp_path_factory):
 def run_script(sdk_home, tmp_path_factory):
     """Run a script below this folder; return what it printed, and its last line read as JSON."""
 
-    def run(name: str, *arguments: str, data: Path | None = None) -> tuple[str, object]:
+    def run(name: str, *arguments: str) -> tuple[str, object]:
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -43,8 +43,8 @@ def run_script(sdk_home, tmp_path_factory):
             "PYTHONWARNINGS": "ignore",
             "COLUMNS": "200",
         }
-        if data is not None:
-            environ["SAGEWIZARD_DATA"] = str(data)
+        if DATA.is_dir():
+            environ["SAGEWIZARD_DATA"] = str(DATA)
         done = subprocess.run(
             [*EXEC, sys.executable, str(HERE / name), *arguments],
             env=environ, cwd=tmp_path_factory.mktemp("work"), timeout=280, check=False,

@@ -73,3 +73,25 @@ def test_the_algorithm_class_with_record_sets(run_script):
     assert problems["fit"][0] == "Failed"
     assert "The label of a binary_classifier must be 0 or 1" in problems["fit"][1]
     assert problems["missing"] == "Endpoint no-such-endpoint of account 123456789012 not found."
+
+
+@pytest.mark.slow
+def test_serverless_asynchronous_and_captured_endpoints(run_script):
+    _, seen = run_script("endpoint_kinds.py")
+    assert len(seen["wanted"]["predictions"]) == 2
+    assert seen["serverless"] == [{"MemorySizeInMB": 2048, "MaxConcurrency": 5}, False]
+    assert seen["async"] == seen["wanted"]
+    assert seen["failure"].startswith("Received client error (400) from primary with message")
+    assert seen["accepted"] == ["mine", 202]
+    assert "InvokeEndpointAsync" in seen["wrong way"]
+    assert seen["capture"]["CaptureStatus"] == "Started"
+    assert seen["invocations"] == 8
+    # Half of eight requests, each with both sides as text.
+    assert len(seen["captured"]) == 4
+    for each in seen["captured"]:
+        assert each["eventVersion"] == "0"
+        assert set(each["eventMetadata"]) == {"eventId", "inferenceTime"}
+        sides = each["captureData"]
+        assert (sides["endpointInput"]["encoding"], sides["endpointInput"]["mode"]) == ("CSV", "INPUT")
+        assert (sides["endpointOutput"]["encoding"], sides["endpointOutput"]["mode"]) == ("JSON", "OUTPUT")
+        assert sides["endpointInput"]["data"].count(",") == 3

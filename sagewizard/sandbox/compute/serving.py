@@ -105,12 +105,17 @@ class ModelServer:
         launcher: ProcessLauncher,
         endpoint: str,
         variant: str,
+        container: str | None = None,
         start_seconds: float = START_SECONDS,
         resolve: Callable[[str], Container] | None = None,
     ) -> ModelServer:
-        """Make the server of an endpoint's variant, with its stream `<variant>/<instance id>`."""
+        """Make the server of an endpoint's variant, with its stream `<variant>/<instance id>`.
+
+        Of a pipeline it is the server of one container, whose name ends the stream's.
+        """
         identity = instance_id(endpoint, variant, repr(services.clock.now()))
-        writer = services.logs.writer(ENDPOINT_LOG_GROUP + endpoint, f"{variant}/{identity}")
+        stream = f"{variant}/{identity}" + (f"/{container}" if container else "")
+        writer = services.logs.writer(ENDPOINT_LOG_GROUP + endpoint, stream)
         return cls(
             model,
             services=services,

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from sagewizard.sandbox.compute.batchparameters import DEFAULT_PAYLOAD, LARGEST_TOGETHER, Parameters, choose
 from sagewizard.sandbox.compute.filetree import Cancelled, remove_tree
+from sagewizard.sandbox.compute.pipeline import PipelineServer
 from sagewizard.sandbox.compute.processing import DataProcessor, ProcessingError
 from sagewizard.sandbox.compute.records import RecordError, RecordTooLarge, payloads
 from sagewizard.sandbox.compute.s3data import ClientFailure, Source, join_uri, parse_uri, select
@@ -127,7 +128,7 @@ class _Run:
         self.stream = f"{self.job}/{instance_id(self.job, repr(clock.now()))}-{int(clock.now())}"
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self.job[:40]}-", dir=launcher.jobs))
         self.data_log = services.logs.writer(LOG_GROUP, f"{self.stream}/data-log")
-        self.server: ModelServer | None = None
+        self.server: ModelServer | PipelineServer | None = None
         self.started: float | None = None
         self.failed: list[str] = []
         client = request.get("ModelClientConfig") or {}
@@ -190,7 +191,14 @@ class _Run:
         self.on_status("InProgress", "Transforming")
         self._transform(server, processor, parameters)
 
-    def _make_server(self) -> ModelServer:
+    def _make_server(self) -> ModelServer | PipelineServer:
+        if len(self.model.get("Containers") or ()) > 1:
+            return PipelineServer(
+                self.model, lambda name, model: self._container_server(model, f"{self.stream}/{name}")
+            )
+        return self._container_server(self.model, self.stream)
+
+    def _container_server(self, model: Mapping[str, Any], stream: str) -> ModelServer:
         payload = self.request.get("MaxPayloadInMB", DEFAULT_PAYLOAD)
         environment = {
             "SAGEMAKER_BATCH": "true",
@@ -202,16 +210,18 @@ class _Run:
             **self.request.get("Environment", {}),
         }
         return ModelServer(
-            self.model,
+            model,
             services=self.services,
             launcher=self.launcher,
             label=self.job,
-            writer=self.services.logs.writer(LOG_GROUP, self.stream),
+            writer=self.services.logs.writer(LOG_GROUP, stream),
             environment=environment,
             resolve=self.resolve,
         )
 
-    def _transform(self, server: ModelServer, processor: DataProcessor, parameters: Parameters) -> None:
+    def _transform(
+        self, server: ModelServer | PipelineServer, processor: DataProcessor, parameters: Parameters
+    ) -> None:
         """Send requests from all objects, several at a time, and take the replies in the records' order."""
         waiting: deque[_Waiting] = deque()
         limit = parameters.concurrent
@@ -268,7 +278,9 @@ class _Run:
         except (NoSuchBucket, NoSuchKey):
             self._spoil(item, BadObject("ClientError", "ClientError: The object was deleted during the job"))
 
-    def _invoke(self, server: ModelServer, processor: DataProcessor, payload: bytes) -> Reply:
+    def _invoke(
+        self, server: ModelServer | PipelineServer, processor: DataProcessor, payload: bytes
+    ) -> Reply:
         """Send one request, again where the service would; BadObject when no good reply can be had."""
         try:
             body = processor.to_container(payload)

@@ -116,7 +116,7 @@ class SageMakerApplication:
         hosting = Hosting(services, repository, compute)
         self._control = Control(services, repository, compute, JobQueue(slots), hosting, Tuners())
         self._closing = threading.Event()
-        self._runtime = Runtime(hosting, services.account_id)
+        self._runtime = Runtime(hosting, services)
 
     def handle(self, request: Request) -> Response:
         """Answer one request whose Host and signature were checked."""

@@ -80,8 +80,11 @@ class Server(Protocol):
         """Start, and wait until /ping answers; return None, or the failure reason as SageMaker words it."""
         ...
 
-    def invoke(self, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """POST /invocations; raises InvocationTimeout or InvocationFailed of compute.serving."""
+    def invoke(self, body: bytes, headers: Mapping[str, str], *, timeout: float | None = None) -> Reply:
+        """POST /invocations, within 60 seconds unless told otherwise.
+
+        Raises InvocationTimeout or InvocationFailed of compute.serving.
+        """
         ...
 
     def stop(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.sandbox.control import checks
+from sagewizard.sandbox.control import checks, serverless
 from sagewizard.sandbox.control.listing import ListRules, list_resources
 from sagewizard.sandbox.control.protocol import ValidationException
 from sagewizard.sandbox.control.resources import ENDPOINT_CONFIG, MODEL, AlreadyExists, Missing, Resource
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _ECHOED = (
     "ProductionVariants",
     "DataCaptureConfig",
+    "AsyncInferenceConfig",
     "KmsKeyId",
     "ExplainerConfig",
     "ExecutionRoleArn",
@@ -23,10 +24,8 @@ _ECHOED = (
     "MetricsConfig",
 )
 _NOT_HERE = {
-    "AsyncInferenceConfig": "asynchronous inference",
     "ShadowProductionVariants": "shadow variants",
     "ExplainerConfig": "explainers",
-    "DataCaptureConfig": "data capture",
     "CrossRegionTrafficConfig": "cross-region traffic",
 }
 
@@ -36,16 +35,14 @@ def create_endpoint_config(control: Control, region: str, request: dict[str, Any
     name = request["EndpointConfigName"]
     tags = checks.tags(request.pop("Tags", None))
     for member, words in _NOT_HERE.items():
-        # Data capture that is switched off asks for nothing; the SDK sends it so.
-        if member in request and not (
-            member == "DataCaptureConfig" and not request[member].get("EnableCapture", False)
-        ):
+        if member in request:
             raise ValidationException(f"The sandbox has no {words} yet; leave {member} out.")
     names = [variant["VariantName"] for variant in request["ProductionVariants"]]
     if len(set(names)) != len(names):
         raise ValidationException("Production variant names must be unique within an endpoint configuration.")
     for variant in request["ProductionVariants"]:
         _check_variant(control, region, variant)
+    serverless.check_company(request)
     try:
         config = control.repository.create(region, ENDPOINT_CONFIG, name, "", {"request": request}, tags)
     except AlreadyExists as taken:
@@ -57,16 +54,13 @@ def create_endpoint_config(control: Control, region: str, request: dict[str, Any
 
 def _check_variant(control: Control, region: str, variant: dict[str, Any]) -> None:
     name = variant["VariantName"]
-    if "ServerlessConfig" in variant:
-        raise ValidationException(
-            f"The sandbox has no serverless endpoints yet; give variant {name} an InstanceType and an"
-            " InitialInstanceCount instead of ServerlessConfig."
-        )
     if "InstancePools" in variant or "ManagedInstanceScaling" in variant:
         raise ValidationException(f"The sandbox has no instance pools or managed scaling (variant {name}).")
     if not variant.get("ModelName"):
         raise ValidationException(f"Production variant {name} must have a ModelName.")
-    if "InstanceType" not in variant or "InitialInstanceCount" not in variant:
+    if "ServerlessConfig" in variant:
+        serverless.check(variant)
+    elif "InstanceType" not in variant or "InitialInstanceCount" not in variant:
         raise ValidationException(
             f"Production variant {name} must have an InstanceType and an InitialInstanceCount."
         )

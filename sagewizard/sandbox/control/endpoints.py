@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.sandbox.control import checks
-from sagewizard.sandbox.control.hosting import IN_PROGRESS
+from sagewizard.sandbox.control.hosting import DEPLOYED, IN_PROGRESS
 from sagewizard.sandbox.control.listing import ListRules, list_resources
 from sagewizard.sandbox.control.protocol import ValidationException
 from sagewizard.sandbox.control.resources import (
@@ -48,21 +48,33 @@ def _deployment(control: Control, region: str, config_name: str) -> dict[str, An
     variants = []
     for variant in config.body["request"]["ProductionVariants"]:
         model = checks.found(control, region, MODEL, variant["ModelName"]).body["request"]
-        container = model.get("PrimaryContainer") or model["Containers"][0]
-        variants.append(
-            {
-                "VariantName": variant["VariantName"],
+        containers = model.get("Containers") or [model["PrimaryContainer"]]
+        running = (
+            {"ServerlessConfig": variant["ServerlessConfig"]}
+            if "ServerlessConfig" in variant
+            else {
                 "InstanceType": variant["InstanceType"],
-                "model": model,
-                "image": container["Image"],
-                "resolved": now,
-                "DesiredWeight": variant["InitialVariantWeight"],
                 "DesiredInstanceCount": variant["InitialInstanceCount"],
-                "CurrentWeight": 0.0,
                 "CurrentInstanceCount": 0,
             }
         )
-    return {"EndpointConfigName": config.name, "variants": variants}
+        variants.append(
+            {
+                "VariantName": variant["VariantName"],
+                "model": model,
+                "images": [container["Image"] for container in containers],
+                "resolved": now,
+                "DesiredWeight": variant["InitialVariantWeight"],
+                "CurrentWeight": 0.0,
+                **running,
+            }
+        )
+    request = config.body["request"]
+    return {
+        "EndpointConfigName": config.name,
+        "variants": variants,
+        **{member: request[member] for member in DEPLOYED if member in request},
+    }
 
 
 def describe_endpoint(control: Control, region: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -79,12 +91,16 @@ def describe_endpoint(control: Control, region: str, request: dict[str, Any]) ->
         "LastModifiedTime": endpoint.modified,
     }
     output |= {member: body[member] for member in ("FailureReason", "LastDeploymentConfig") if member in body}
+    if "AsyncInferenceConfig" in body:
+        output["AsyncInferenceConfig"] = body["AsyncInferenceConfig"]
+    if "DataCaptureConfig" in body:
+        output["DataCaptureConfig"] = _capture(body["DataCaptureConfig"])
     if "pending" in body:
         pending = body["pending"]
         output["PendingDeploymentSummary"] = {
             "EndpointConfigName": pending["EndpointConfigName"],
             "ProductionVariants": [
-                _variant(variant) | {"InstanceType": variant["InstanceType"]}
+                _variant(variant) | {m: variant[m] for m in ("InstanceType",) if m in variant}
                 for variant in pending["variants"]
             ],
             "StartTime": pending["StartTime"],
@@ -94,19 +110,33 @@ def describe_endpoint(control: Control, region: str, request: dict[str, Any]) ->
 
 def _variant(variant: dict[str, Any]) -> dict[str, Any]:
     """Summarise a variant; the image is resolved to itself, since there is no registry with digests here."""
-    return {
+    images = variant["images"] if "images" in variant else [variant["image"]]
+    summary = {
         "VariantName": variant["VariantName"],
         "DeployedImages": [
-            {
-                "SpecifiedImage": variant["image"],
-                "ResolvedImage": variant["image"],
-                "ResolutionTime": variant["resolved"],
-            }
+            {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": variant["resolved"]}
+            for image in images
         ],
         "CurrentWeight": variant["CurrentWeight"],
         "DesiredWeight": variant["DesiredWeight"],
+    }
+    if "ServerlessConfig" in variant:
+        config = variant["ServerlessConfig"]
+        return summary | {"CurrentServerlessConfig": config, "DesiredServerlessConfig": config}
+    return summary | {
         "CurrentInstanceCount": variant["CurrentInstanceCount"],
         "DesiredInstanceCount": variant["DesiredInstanceCount"],
+    }
+
+
+def _capture(config: dict[str, Any]) -> dict[str, Any]:
+    enabled = bool(config.get("EnableCapture"))
+    return {
+        "EnableCapture": enabled,
+        "CaptureStatus": "Started" if enabled else "Stopped",
+        "CurrentSamplingPercentage": config["InitialSamplingPercentage"],
+        "DestinationS3Uri": config["DestinationS3Uri"],
+        "KmsKeyId": config.get("KmsKeyId", ""),
     }
 
 
@@ -152,8 +182,10 @@ def update_endpoint(control: Control, region: str, request: dict[str, Any]) -> d
         if request.get("RetainAllVariantProperties"):
             before = {variant["VariantName"]: variant for variant in endpoint.body["variants"]}
             for variant in pending["variants"]:
+                old = before.get(variant["VariantName"], variant)
                 for member in {"DesiredWeight", "DesiredInstanceCount"} - excluded:
-                    variant[member] = before.get(variant["VariantName"], variant)[member]
+                    if member in variant and member in old:
+                        variant[member] = old[member]
         endpoint.body["pending"] = pending
         endpoint.status = "Updating"
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sagewizard.sandbox.control.async_inference import Queue
     from sagewizard.sandbox.control.compute import Server
+    from sagewizard.sandbox.control.data_capture import Capture
 
 
 @dataclass(eq=False, slots=True)
@@ -39,6 +41,9 @@ class Fleet:
 
     def __init__(self, routes: list[Route]) -> None:
         self.routes = routes
+        # What the endpoint configuration asks for beside answering.
+        self.capture: Capture | None = None
+        self.queue: Queue | None = None
         self._lock = threading.Lock()
         self._busy = 0
         self._closed = False
@@ -97,8 +102,12 @@ class Fleet:
 
     def stop(self, drain: float) -> None:
         """Let requests under way finish, for at most `drain` seconds, and end the containers."""
+        if self.queue is not None:
+            self.queue.close()
         with self._lock:
             self._closed = True
             self._idle.wait_for(lambda: not self._busy, timeout=drain)
+        if self.capture is not None:
+            self.capture.close()
         for route in self.routes:
             route.server.stop()

@@ -11,18 +11,22 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.sandbox.control.compute import Compute, ServerSpec
+from sagewizard.sandbox.control.async_inference import Queue
+from sagewizard.sandbox.control.compute import Compute, Reply, ServerSpec
 from sagewizard.sandbox.control.context import failure_reason
+from sagewizard.sandbox.control.data_capture import Capture
 from sagewizard.sandbox.control.fleet import Fleet, Route
 from sagewizard.sandbox.control.resources import ENDPOINT, Missing, Repository, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sagewizard.sandbox.services import Services
 
 _log = logging.getLogger(__name__)
 IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")
+# What an endpoint takes over from its configuration beside the variants.
+DEPLOYED = ("DataCaptureConfig", "AsyncInferenceConfig")
 _DRAIN_SECONDS = 60.0  # as long as the service lets a container take for one answer
 
 
@@ -156,17 +160,15 @@ class Hosting:
         if seconds > 0:
             self._services.clock.wait(live.cancel, seconds)
 
-    def _start_fleet(
-        self, endpoint: Resource, variants: list[dict[str, Any]], live: LiveEndpoint
-    ) -> Fleet | str:
+    def _start_fleet(self, endpoint: Resource, deployment: dict[str, Any], live: LiveEndpoint) -> Fleet | str:
         """Start one container a variant; the failure reason instead when one of them does not come up."""
         routes: list[Route] = []
-        for variant in variants:
+        for variant in deployment["variants"]:
             spec = ServerSpec(
                 endpoint.region,
                 endpoint.name,
                 variant["VariantName"],
-                variant["InstanceType"],
+                variant.get("InstanceType", "serverless"),
                 variant["model"],
             )
             try:
@@ -180,7 +182,24 @@ class Hosting:
             if reason is not None:
                 Fleet(routes).stop(0.0)
                 return reason
-        return Fleet(routes)
+        return self._equipped(Fleet(routes), endpoint, deployment)
+
+    def _equipped(self, fleet: Fleet, endpoint: Resource, deployment: dict[str, Any]) -> Fleet:
+        """Give a fleet what its configuration asks for: data capture, the queue of asynchronous requests."""
+        capture, queue = deployment.get("DataCaptureConfig"), deployment.get("AsyncInferenceConfig")
+        if capture is not None and capture.get("EnableCapture"):
+            fleet.capture = Capture(self._services, endpoint.name, capture)
+        if queue is not None:
+
+            def answer(headers: Mapping[str, str], body: bytes, timeout: float) -> Reply:
+                route = fleet.enter()
+                try:
+                    return route.server.invoke(body, headers, timeout=timeout)
+                finally:
+                    fleet.leave()
+
+            fleet.queue = Queue(self._services, queue, answer)
+        return fleet
 
     def _set(self, endpoint: Resource, apply: Callable[[Resource], bool | None]) -> Resource:
         return self._repository.change(endpoint.region, ENDPOINT, endpoint.name, apply)
@@ -196,7 +215,7 @@ class Hosting:
 
     def _bring_up(self, endpoint: Resource, live: LiveEndpoint) -> None:
         self._pause(live, self._services.pace.endpoint_creating)
-        fleet = self._start_fleet(endpoint, endpoint.body["variants"], live)
+        fleet = self._start_fleet(endpoint, endpoint.body, live)
         if live.cancel.is_set() or self.closing:
             if isinstance(fleet, Fleet):
                 fleet.stop(0.0)
@@ -210,7 +229,7 @@ class Hosting:
 
     def _resume(self, endpoint: Resource, live: LiveEndpoint) -> None:
         """Serve again with the deployment that was in force, then go on with an update that was under way."""
-        fleet = self._start_fleet(endpoint, endpoint.body["variants"], live)
+        fleet = self._start_fleet(endpoint, endpoint.body, live)
         if isinstance(fleet, str):
             if not live.cancel.is_set():
                 self._fail(endpoint, live, fleet)
@@ -229,7 +248,7 @@ class Hosting:
         """Bring the new variants up, switch to them, end the old ones; keep the old when the new fail."""
         live.ready.wait()  # an endpoint that is just coming back has its old fleet first
         self._pause(live, self._services.pace.endpoint_updating)
-        fleet = self._start_fleet(endpoint, endpoint.body["pending"]["variants"], live)
+        fleet = self._start_fleet(endpoint, endpoint.body["pending"], live)
         if live.cancel.is_set() or self.closing:
             if isinstance(fleet, Fleet):
                 fleet.stop(0.0)
@@ -269,13 +288,18 @@ def _in_service(stored: Resource) -> None:
     stored.status = "InService"
     for variant in stored.body["variants"]:
         variant["CurrentWeight"] = variant["DesiredWeight"]
-        variant["CurrentInstanceCount"] = variant["DesiredInstanceCount"]
+        if "ServerlessConfig" not in variant:
+            variant["CurrentInstanceCount"] = variant["DesiredInstanceCount"]
 
 
 def _deployed(stored: Resource) -> None:
     pending = stored.body.pop("pending")
     stored.body["EndpointConfigName"] = pending["EndpointConfigName"]
     stored.body["variants"] = pending["variants"]
+    for member in DEPLOYED:
+        stored.body.pop(member, None)
+        if member in pending:
+            stored.body[member] = pending[member]
     stored.body.pop("FailureReason", None)
     if "DeploymentConfig" in pending:
         stored.body["LastDeploymentConfig"] = pending["DeploymentConfig"]

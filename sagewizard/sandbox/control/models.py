@@ -33,10 +33,11 @@ def create_model(control: Control, region: str, request: dict[str, Any]) -> dict
     )
     if not containers:
         raise ValidationException("Either PrimaryContainer or Containers must be specified.")
-    if len(containers) > 1:
-        raise ValidationException(
-            f"The sandbox has no inference pipelines: a model has one container, not {len(containers)}."
-        )
+    if request.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
+        raise ValidationException("The sandbox runs containers one after another; leave Mode Direct out.")
+    hostnames = [each["ContainerHostname"] for each in containers if "ContainerHostname" in each]
+    if len(set(hostnames)) != len(hostnames):
+        raise ValidationException("ContainerHostname must be unique within a model.")
     for container in containers:
         _check_container(control, container)
     request.setdefault("EnableNetworkIsolation", False)

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.sandbox.compute.launcher import ProcessLauncher
+from sagewizard.sandbox.compute.pipeline import PipelineServer
 from sagewizard.sandbox.compute.serving import ModelServer
 from sagewizard.sandbox.compute.training import run_training
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from sagewizard.sandbox.compute.processing_job import ProcessingOutcome
     from sagewizard.sandbox.compute.training import TrainingOutcome
     from sagewizard.sandbox.compute.transform import TransformOutcome
-    from sagewizard.sandbox.control.compute import OnMetric, OnStatus, ServerSpec
+    from sagewizard.sandbox.control.compute import OnMetric, OnStatus, Server, ServerSpec
     from sagewizard.sandbox.services import Services
 
 
@@ -77,14 +78,24 @@ class ProcessCompute:
             request, services=self._services, launcher=self._launcher, on_status=on_status, stop=stop
         )
 
-    def server(self, spec: ServerSpec) -> ModelServer:
-        """Make a serving container, not started yet."""
+    def server(self, spec: ServerSpec) -> Server:
+        """Make a serving container, or those of a pipeline, not started yet."""
+        if len(spec.model.get("Containers") or ()) > 1:
+            return PipelineServer(
+                spec.model, lambda name, model: self._endpoint_server(spec, model, container=name)
+            )
+        return self._endpoint_server(spec, spec.model)
+
+    def _endpoint_server(
+        self, spec: ServerSpec, model: Mapping[str, Any], container: str | None = None
+    ) -> ModelServer:
         return ModelServer.of_endpoint(
-            spec.model,
+            model,
             services=self._services,
             launcher=self._launcher,
             endpoint=spec.endpoint_name,
             variant=spec.variant_name,
+            container=container,
         )
 
     def close(self) -> None:

@@ -15,14 +15,19 @@ from urllib.parse import quote
 import orjson
 from werkzeug import Request, Response
 
+from sagewizard.sandbox.compute.pipeline import CONTAINER_HEADER
 from sagewizard.sandbox.compute.serving import TIMEOUT_MESSAGE, InvocationFailed, InvocationTimeout
+from sagewizard.sandbox.control.async_inference import DEFAULT_TIMEOUT, LONGEST_TIMEOUT
+from sagewizard.sandbox.control.data_capture import Exchange
 from sagewizard.sandbox.control.fleet import Fleet, FleetClosed, Route, UnknownVariant
+from sagewizard.sandbox.control.measuring import count_invocation
 from sagewizard.sandbox.control.protocol import printable
 from sagewizard.sandbox.control.validation import summary, violation
 
 if TYPE_CHECKING:
     from sagewizard.sandbox.control.compute import Reply
     from sagewizard.sandbox.control.hosting import Hosting
+    from sagewizard.sandbox.services import Services
 
 _log = logging.getLogger(__name__)
 MAX_BODY = 6_291_456
@@ -47,9 +52,10 @@ class Refusal(Exception):  # noqa: N818 (an answer, no mistake of ours)
 class Runtime:
     """Answers `/endpoints/*`."""
 
-    def __init__(self, hosting: Hosting, account_id: str) -> None:
+    def __init__(self, hosting: Hosting, services: Services) -> None:
         self._hosting = hosting
-        self._account_id = account_id
+        self._services = services
+        self._account_id = services.account_id
 
     def handle(self, request: Request, region: str) -> Response:
         """Answer one request of the runtime API."""
@@ -75,30 +81,87 @@ class Runtime:
         if parts is None or request.method != "POST":
             raise Refusal("UnknownOperationException", 404, f"There is no {request.method} {request.path}.")
         name = parts[1]
-        if parts[2] != "invocations":
-            operation = {"async-invocations": "InvokeEndpointAsync"}.get(
-                parts[2], "InvokeEndpointWithResponseStream"
-            )
+        if parts[2] == "invocations-response-stream":
             raise Refusal(
                 "ValidationError",
                 400,
-                f"The sandbox does not have {operation} yet. Use InvokeEndpoint instead.",
+                "The sandbox does not have InvokeEndpointWithResponseStream yet. Use InvokeEndpoint instead.",
             )
+        if parts[2] == "async-invocations":
+            self._check_name(name)
+            return self._invoke_async(request, region, name)
         body = self._body(request)
         headers = self._headers(request)
         self._check_name(name)
         fleet, route = self._route(request, region, name)
+        clock = self._services.clock
+        began, status = clock.monotonic(), 500
         try:
+            if fleet.queue is not None:
+                raise Refusal(
+                    "ValidationError",
+                    400,
+                    f"Endpoint {name} is asynchronous. Use InvokeEndpointAsync instead of InvokeEndpoint.",
+                )
             reply = route.server.invoke(body, headers)
+            status = reply.status
         except InvocationTimeout:
             raise self._model_error(region, name, 0, TIMEOUT_MESSAGE) from None
         except InvocationFailed as error:
+            status = error.status
             raise self._model_error(region, name, error.status, str(error)) from None
         finally:
             fleet.leave()
+            if fleet.queue is None:
+                count_invocation(
+                    self._services.metrics,
+                    region,
+                    name,
+                    route.variant,
+                    status,
+                    clock.monotonic() - began,
+                    clock.now(),
+                )
         if reply.status >= 400:
-            raise self._model_error(region, name, reply.status, reply.body.decode("utf-8", "replace"))
+            container = reply.headers.get(CONTAINER_HEADER, "primary")
+            text = reply.body.decode("utf-8", "replace")
+            raise self._model_error(region, name, reply.status, text, container)
+        if fleet.capture is not None:
+            kind = reply.headers.get("content-type") or "application/octet-stream"
+            fleet.capture.take(route.variant, Exchange(headers, body, kind, reply.body, clock.now()))
         return _answer(reply, route.variant)
+
+    def _invoke_async(self, request: Request, region: str, name: str) -> Response:
+        """Accept a request whose body lies in S3; the answer says where the reply will be."""
+        given = request.headers
+        location = given.get("X-Amzn-SageMaker-InputLocation", "")
+        if not location.startswith(("s3://", "https://")):
+            raise Refusal("ValidationError", 400, "InputLocation must be an S3 URI.")
+        limit = given.get("X-Amzn-SageMaker-InvocationTimeoutSeconds") or str(int(DEFAULT_TIMEOUT))
+        if not limit.isdigit() or not 1 <= int(limit) <= LONGEST_TIMEOUT:
+            raise Refusal("ValidationError", 400, "InvocationTimeoutSeconds must be between 1 and 3600.")
+        headers = self._headers(request)
+        # Without one the object's own content type counts: the SDK uploads with it and does not repeat it.
+        headers["Content-Type"] = given.get("X-Amzn-SageMaker-Content-Type", "")
+        headers["Accept"] = given.get("X-Amzn-SageMaker-Accept", "*/*")
+        identity = given.get("X-Amzn-SageMaker-Inference-Id") or str(uuid.uuid4())
+        headers["X-Amzn-SageMaker-Inference-Id"] = identity
+        fleet, _ = self._route(request, region, name)
+        fleet.leave()
+        if fleet.queue is None:
+            raise Refusal(
+                "ValidationError",
+                400,
+                f"Endpoint {name} is not asynchronous: its configuration has no AsyncInferenceConfig."
+                " Use InvokeEndpoint instead of InvokeEndpointAsync.",
+            )
+        accepted = fleet.queue.accept(location, headers, float(limit))
+        response = Response(orjson.dumps({"InferenceId": identity}), 202, content_type="application/json")
+        response.headers["X-Amzn-SageMaker-OutputLocation"] = accepted.output
+        if accepted.failure is not None:
+            response.headers["X-Amzn-SageMaker-FailureLocation"] = accepted.failure
+        response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+        return response
 
     def _route(self, request: Request, region: str, name: str) -> tuple[Fleet, Route]:
         """Find the variant that answers; the fleet must be left afterwards."""
@@ -167,12 +230,14 @@ class Runtime:
             headers["X-Amzn-SageMaker-Inference-Id"] = inference_id
         return headers
 
-    def _model_error(self, region: str, name: str, status: int, text: str) -> Refusal:
+    def _model_error(
+        self, region: str, name: str, status: int, text: str, container: str = "primary"
+    ) -> Refusal:
         """Word what a container answered the way the service passes it on."""
         group = f"/aws/sagemaker/Endpoints/{name}"
         side = "client" if 400 <= status < 500 else "server"
         message = (
-            f'Received {side} error ({status}) from primary with message "{text}". See'
+            f'Received {side} error ({status}) from {container} with message "{text}". See'
             f" https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group}"
             f" in account {self._account_id} for more information."
         )

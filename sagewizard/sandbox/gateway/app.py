@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException
 
+from sagewizard.sandbox.gateway import example_buckets
 from sagewizard.sandbox.gateway.errors import AwsError, Protocol, protocol_of, render, request_id
 from sagewizard.sandbox.gateway.iam_simulation import simulation
 from sagewizard.sandbox.gateway.logs_front import LogsFront
@@ -66,7 +67,8 @@ class Gateway:
         self._status = status
         self._verifier = Verifier(services.credentials)
         self.moto = MotoFront(services)
-        self._s3 = S3Front(services.objects, _Buckets(self.moto))
+        self._examples = example_buckets.of_server(services.objects, services.folder)
+        self._s3 = S3Front(services.objects, _Buckets(self.moto), self._examples)
         self._logs = LogsFront(
             services.logs, services.account_id, lambda request: self.moto.handle(request, "logs")
         )
@@ -131,6 +133,7 @@ class Gateway:
             # Signed for another service than its form suggested: its errors are that service's, too.
             _whole_body(environ)
         if service == "sagemaker":
+            self._examples.mentioned(body or b"")
             return self._to_sagemaker(request)
         if service == "logs":
             return self._logs.handle(request)

@@ -267,14 +267,19 @@ def test_an_endpoint_outlives_its_model_and_configuration(sandbox, hosted):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://bucket/x"}}},
+        {
+            "ShadowProductionVariants": [
+                {
+                    "VariantName": "s",
+                    "ModelName": "model-1",
+                    "InstanceType": "ml.m5.large",
+                    "InitialInstanceCount": 1,
+                }
+            ]
+        },
         {
             "ProductionVariants": [
-                {
-                    "VariantName": "a",
-                    "ModelName": "model-1",
-                    "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 1},
-                }
+                {"VariantName": "a", "ModelName": "model-1", "ManagedInstanceScaling": {"Status": "ENABLED"}}
             ]
         },
     ],

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from werkzeug import Request, Response
 
+    from sagewizard.sandbox.gateway.example_buckets import ExampleBuckets
     from sagewizard.sandbox.gateway.s3.wire import Call
     from sagewizard.sandbox.store.objects import ObjectStore
 
@@ -71,8 +72,11 @@ _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 class S3Front:
     """Answers every S3 request."""
 
-    def __init__(self, objects: ObjectStore, configuration: BucketConfiguration) -> None:
+    def __init__(
+        self, objects: ObjectStore, configuration: BucketConfiguration, examples: ExampleBuckets
+    ) -> None:
         self._objects = objects
+        self._examples = examples
         self._configuration = configuration
         self._uploads = UploadStore(objects)
         self._transfers = Transfers(objects)
@@ -81,11 +85,16 @@ class S3Front:
     def handle(self, request: Request, label: str) -> Response:
         """Answer a request; `label` is the bucket of a virtual host. Raises AwsError."""
         call = wire.parse(request, label)
+        self._examples.prepare(call)
         try:
             operation = self._object if call.key else self._bucket if call.bucket else self._service
             return operation(call)
         except NoSuchBucket as error:
             raise wire.no_such_bucket(str(error)) from None
+        except AwsError as error:
+            if error.code == "NoSuchKey" and call.method == "GET":
+                raise self._examples.explain(call.bucket, call.key) or error from None
+            raise
 
     def _service(self, call: Call) -> Response:
         if call.method != "GET":

@@ -7,6 +7,7 @@ import binascii
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sagewizard.sandbox.gateway.example_buckets import is_example_bucket
 from sagewizard.sandbox.gateway.s3 import wire
 from sagewizard.sandbox.store.objects import successor
 
@@ -135,7 +136,10 @@ def list_buckets(objects: ObjectStore, call: Call) -> Response:
     found = [
         bucket
         for bucket in objects.buckets()
-        if bucket.name.startswith(prefix) and bucket.name > after and region in {"", bucket.region}
+        if bucket.name.startswith(prefix)
+        and bucket.name > after
+        and region in {"", bucket.region}
+        and not is_example_bucket(bucket.name)  # somebody else's
     ]
     entries = [
         f"<Bucket>{wire.element('Name', bucket.name)}"
