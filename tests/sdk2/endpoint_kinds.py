@@ -117,7 +117,10 @@ seen["invocations"] = sum(
     for point in cloudwatch.get_metric_statistics(
         Namespace="AWS/SageMaker", MetricName="Invocations", StartTime=now - 600, EndTime=now + 60, Period=60,
         Statistics=["Sum"],
-        Dimensions=[{"Name": "EndpointName", "Value": "kinds-capture"}, {"Name": "VariantName", "Value": "AllTraffic"}],
+        Dimensions=[
+            {"Name": "EndpointName", "Value": "kinds-capture"},
+            {"Name": "VariantName", "Value": "AllTraffic"},
+        ],
     )["Datapoints"]
 )  # fmt: skip
 

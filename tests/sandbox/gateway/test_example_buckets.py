@@ -85,7 +85,6 @@ def test_a_missing_object_says_how_to_provide_it(s3, home):
     error = caught.value.response["Error"]
     assert error["Code"] == "NoSuchKey"
     assert f"$SAGEWIZARD_DATA/{FILES}/datasets/tabular/uci_abalone/abalone.csv" in error["Message"]
-    )
     assert "$SAGEWIZARD_DATA/abalone/abalone.csv" in error["Message"]
     assert str(home / "data") in error["Message"]
 

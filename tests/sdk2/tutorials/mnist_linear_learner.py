@@ -1,4 +1,4 @@
-"""The handwritten digit tutorial: is it a zero? With version 2 of the SageMaker SDK, as its readers run it."""
+"""The handwritten digit tutorial: is it a zero? For version 2 of the SageMaker SDK, as people have it."""
 
 import gzip
 import io
@@ -26,7 +26,7 @@ fobj = (
     ]
     .read()
 )
-with open("mnist.pkl.gz", "wb") as f:
+with open("mnist.pkl.gz", "wb") as f:  # noqa: PTH123 (as its readers have it)
     f.write(fobj)
 with gzip.open("mnist.pkl.gz", "rb") as f:
     train_set, valid_set, test_set = pickle.load(f, encoding="latin1")
