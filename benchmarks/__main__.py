@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PARTS = ("data_formats", "sandbox_jobs", "sandbox_storage", "tuning")
+PARTS = ("data_formats", "sandbox_jobs", "sandbox_storage", "tuning", "recipes")
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sagewizard.events import KINDS, Event, kind_of
+from sagewizard.event_base import KINDS, Event, kind_of
 
 
 @dataclass(frozen=True, slots=True)

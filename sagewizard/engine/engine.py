@@ -8,15 +8,14 @@ is printed, and nothing about a target's nature is known here.
 from __future__ import annotations
 
 import threading
-import traceback
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sagewizard import boto_errors
 from sagewizard.clock import Clock, SystemClock
 from sagewizard.engine import state as states
 from sagewizard.engine.api import Api
+from sagewizard.engine.faults import translate
 from sagewizard.engine.ledger import Ledger
 from sagewizard.engine.opening import context_of
 from sagewizard.engine.recorder import Recorder
@@ -245,7 +244,7 @@ class _Run:
                 RunCancelled, step=context.step, resumable=context.on_disk, alive=context.alive()
             )
         except Exception as raised:
-            error = self._translate(raised)
+            error = translate(raised, context)
             if context.step and context.on_disk:
                 step = context.state.step(context.step)
                 step.status = "failed"
@@ -267,37 +266,6 @@ class _Run:
             self.recorder.sync()
         except OSError as problem:
             self.context.warn(f"The state of the run could not be written: {problem}.")
-
-    def _translate(self, raised: Exception) -> SageWizardError:
-        if isinstance(raised, SageWizardError):
-            return raised
-        if boto_errors.is_boto(raised):
-            target = self.engine.target
-            return boto_errors.translate(
-                raised, doing=STEPS[self.context.step].doing if self.context.step else "",
-                region=target.region, profile=target.profile, simulated=target.simulated,
-            )  # fmt: skip
-        if isinstance(raised, OSError):
-            return SageWizardError(
-                f"{raised.strerror or raised}.", where=str(raised.filename or ""),
-                remedy="Check the disk space and the permissions, then resume the run.",
-            )  # fmt: skip
-        detail = "".join(traceback.format_exception(raised))
-        place = self._write_detail(detail)
-        return SageWizardError(
-            f"The program met a fault of its own: {type(raised).__name__}: {raised}.",
-            remedy=f"The details are in {place}; resume the run, or tear it down." if place else detail,
-        )
-
-    def _write_detail(self, detail: str) -> Path | None:
-        if not self.context.on_disk:
-            return None
-        path = self.context.folder / "fault.txt"
-        try:
-            path.write_text(detail, encoding="utf-8")
-        except OSError:
-            return None
-        return path
 
     def _steps(self) -> None:
         context, recipe = self.context, self.recipe

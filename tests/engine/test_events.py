@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sagewizard import event_base as base
 from sagewizard import events as ev
 from sagewizard.events import EventError, from_json
 
@@ -34,7 +35,7 @@ for_any = {
 def events_of(kind):
     st.register_type_strategy(dict, st.dictionaries(st.text(max_size=4), plain, max_size=2))
     return st.builds(
-        kind, **{field.name: _of(ev._hints(kind)[field.name]) for field in dataclasses.fields(kind)}
+        kind, **{field.name: _of(base._hints(kind)[field.name]) for field in dataclasses.fields(kind)}
     )
 
 
@@ -52,7 +53,7 @@ def _of(hint):
     if origin is dict:
         return st.dictionaries(for_any[str], _of(arguments[1]), max_size=2)
     if dataclasses.is_dataclass(hint):
-        return st.builds(hint, **{f.name: _of(ev._hints(hint)[f.name]) for f in dataclasses.fields(hint)})
+        return st.builds(hint, **{f.name: _of(base._hints(hint)[f.name]) for f in dataclasses.fields(hint)})
     return st.booleans() if hint is bool else for_any[hint]
 
 

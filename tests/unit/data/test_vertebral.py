@@ -94,7 +94,7 @@ def test_hostile_archives_are_refused_and_nothing_is_unpacked(tmp_path):
     with pytest.raises(DataError, match="1,001 members"):
         read_member(many, "m0", ceiling=10)
     escape = zipped(tmp_path / "escape.zip", [(f"../../{vertebral.MEMBER}", b"@relation r")])
-    with pytest.raises(DataError, match="there is no column_2C_weka.arff"):
+    with pytest.raises(DataError, match=r"there is no column_2C_weka\.arff"):
         vertebral.read_vertebral(escape)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bomb.zip", "escape.zip", "many.zip"]
 
