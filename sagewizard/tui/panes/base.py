@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from sagewizard.tui.control import RunControl
     from sagewizard.tui.model import RunModel, StepView
 
+FRAME = frozenset((t.RUN, t.STEPS, t.PROGRESS, t.ERROR, t.OPTIONS, t.WARNING, t.RESOURCES))
+"""The topics that the base's own parts depend on: a log line alone redraws none of them."""
+
 TITLES = {
     "dataset": "Dataset", "preview": "Preview", "prepare": "Prepare", "algorithm": "Algorithm",
     "train": "Train",
@@ -137,7 +140,8 @@ class StepPane(Vertical):
         # Not before its widgets are there, and not while the screen is being taken away.
         if not self._ready or not self.is_attached or self.screen not in self.app.screen_stack:
             return
-        self._frame(model)
+        if topics & FRAME:
+            self._frame(model)
         if topics & self.TOPICS:
             self.refresh_body(model, topics)
 

@@ -36,7 +36,7 @@ class HomeScreen(AppScreen):
         super().__init__()
         self.cards: list[Card] = []
         self.runs: list[RunRow] = []
-        self._pictures: dict[str, str] = {}
+        self.pictures: dict[str, str] = {}
         self._asked: set[str] = set()
         self._loaded = False
 
@@ -149,7 +149,7 @@ class HomeScreen(AppScreen):
             return
         self.query_one("#about-text", Static).update(_about(card))
         picture = self.query_one("#about-picture", Static)
-        if card.name in self._pictures:
+        if card.name in self.pictures:
             self._show_picture(card.name)
             return
         picture.update("")
@@ -170,7 +170,7 @@ class HomeScreen(AppScreen):
             return draw_thumbnail(found, 36, colourless=colourless) if found is not None else ""
 
         def drawn(text: str) -> None:
-            self._pictures[card.name] = text or "Its data is not on this machine yet: the first step gets it."
+            self.pictures[card.name] = text or "Its data is not on this machine yet: the first step gets it."
             self._show_picture(card.name)
 
         self.control.call(draw, drawn, lambda _error: drawn(""))
@@ -180,7 +180,7 @@ class HomeScreen(AppScreen):
         if card is not None and card.name == name and self.is_mounted:
             from rich.text import Text
 
-            self.query_one("#about-picture", Static).update(Text.from_ansi(self._pictures[name]))
+            self.query_one("#about-picture", Static).update(Text.from_ansi(self.pictures[name]))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Search as the person types."""

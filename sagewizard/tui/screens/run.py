@@ -88,7 +88,8 @@ class RunScreen(AppScreen):
         async def work() -> None:
             await self._show(place)
 
-        self.run_worker(work(), exclusive=True, group="show")
+        # A function, not a coroutine: one that gives way before it began would be left unawaited.
+        self.run_worker(work, exclusive=True, group="show")  # type: ignore[arg-type]
 
     async def _show(self, place: str) -> None:
         if place not in places(tuple(self._control.model.steps)):
@@ -147,6 +148,8 @@ class RunScreen(AppScreen):
             return
         if t.LOG in topics or model is not self._log_model:
             self._refill_log()
+            if topics == {t.LOG}:
+                return
         if topics & {t.STEPS, t.RUN, t.OPTIONS}:
             self._follow_step(model)
             self.query_one("#rail", Rail).draw(self.place)

@@ -55,7 +55,8 @@ class StatusBar(Static):
         one, other = " · ".join(left), " · ".join(right)
         gap = " " * max(1, width - len(one) - len(other))
         text = Content.assemble((one, "bold"), gap, other)
-        self.update(text.truncate(width, ellipsis=True) if len(text) > width else text)
+        # One line high, whatever it says: no layout is needed.
+        self.update(text.truncate(width, ellipsis=True) if len(text) > width else text, layout=False)
 
 
 class EchoLine(Static):
@@ -77,7 +78,7 @@ class EchoLine(Static):
         text = f"$ {self.command}"
         if len(text) > width:
             text = text[: width - 1] + "…"
-        self.update(Content(text))
+        self.update(Content(text), layout=False)
 
 
 class KeyFooter(Static):
@@ -119,7 +120,7 @@ class KeyFooter(Static):
                 )
             )
         end = Content.from_markup("[@click=app.press_key('app.palette')][b]^p[/b] commands[/]")
-        self.update(Content.assemble(*chosen, end))
+        self.update(Content.assemble(*chosen, end), layout=False)
 
 
 def _enabled(node: Any, action: str) -> bool:

@@ -278,11 +278,11 @@ class LogPane(Vertical):
         state = "following" if self.view.following else "not following: f follows"
         wrap = ", wrapped" if self.view.wrapping else ""
         if not self.view.count:
-            self.query_one("#log-head", Static).update("Job log · no lines yet")
+            self.query_one("#log-head", Static).update("Job log · no lines yet", layout=False)
             return
         lines = f"{self.view.count:,} lines"
         found = f" · {self._found}" if self._found else ""
-        self.query_one("#log-head", Static).update(f"Job log · {lines} · {state}{wrap}{found}")
+        self.query_one("#log-head", Static).update(f"Job log · {lines} · {state}{wrap}{found}", layout=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Find while typing."""

@@ -1,0 +1,69 @@
+"""Pictures of screens as text: what is drawn, and which style each cell has; compared with committed files.
+
+Made again with `python tests/tui/snapshots.py`, which runs the tests that compare in writing mode. A file
+has the text of the screen, then a map of the same size with a letter for each style, then what the letters
+stand for: so that a change of words, of alignment and of colour each shows as a readable difference.
+"""
+
+from __future__ import annotations
+
+import os
+import string
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).with_name("snapshots")
+WRITING = "SAGEWIZARD_WRITE_SNAPSHOTS"
+LETTERS = string.ascii_lowercase + string.ascii_uppercase + string.digits + "!#$%&()*+-./:;<=>?@[]^_{|}~"
+
+
+def picture(app) -> str:
+    """Return the screen as text, style map and legend."""
+    width, height = app.size
+    styles: dict[str, str] = {}
+    texts, maps = [], []
+    for strip in app.screen._compositor.render_strips()[:height]:
+        strip = strip.apply_filter(app._filters[-1], app.screen.styles.background) if app.no_color else strip
+        text, codes = "", ""
+        for segment in strip:
+            name = str(segment.style.without_color + color_only(segment.style)) if segment.style else ""
+            letter = styles.setdefault(name, LETTERS[len(styles) % len(LETTERS)])
+            text += segment.text
+            codes += letter * segment.cell_length
+        texts.append(text.rstrip())
+        maps.append(codes[:width])
+    legend = [f"{letter} {name}" for name, letter in styles.items()]
+    return "\n".join([*texts, "", *maps, "", *legend]) + "\n"
+
+
+def color_only(style):
+    """Return a style's colours, without links and meta."""
+    from rich.style import Style
+
+    return Style(color=style.color, bgcolor=style.bgcolor)
+
+
+def compare(app, name: str) -> None:
+    """Compare the screen with its file, or write it in writing mode."""
+    path = FOLDER / f"{name}.txt"
+    drawn = picture(app)
+    if os.environ.get(WRITING):
+        FOLDER.mkdir(exist_ok=True)
+        path.write_text(drawn, encoding="utf-8")
+        return
+    assert path.is_file(), f"{path} is missing: make it with `python tests/tui/snapshots.py`"
+    expected = path.read_text(encoding="utf-8")
+    assert drawn == expected, f"{name} looks different; if that is right: `python tests/tui/snapshots.py`"
+
+
+if __name__ == "__main__":
+    import subprocess
+
+    root = Path(__file__).resolve().parents[2]
+    sys.exit(
+        subprocess.call(
+            [sys.executable, "-m", "pytest", "-q", "tests/tui", "-k", "looks_as_recorded"],
+            env={**os.environ, WRITING: "1"},
+            cwd=root,
+        )
+    )
