@@ -158,22 +158,23 @@ class TransformPane(DeskPane):
         self.first = min(self.first, max(0, len(shown) - 1))
         page = shown[self.first : self.first + self.a_page]
         which = "wrong answers" if self.only_wrong else "answers"
-        among = f" among the first {len(self.lines):,} lines" if len(self.lines) < self.test_count() else ""
+        among = "the first " if len(self.lines) < self.test_count() and not self.only_wrong else ""
         if not page:
-            widget.update(Text(f"✓ No {which}{among}. w shows all lines."))
+            widget.update(Text(f"✓ No {which} among these lines. w shows all lines."))
             return
         head = Text(
-            f"{which.capitalize()} {self.first + 1} to {self.first + len(page)} of {len(shown):,}{among}",
+            f"{which.capitalize()} {self.first + 1} to {self.first + len(page)} of {among}{len(shown):,}",
             "bold",
         )
-        head.append("   ] next, [ before, w " + ("all" if self.only_wrong else "only wrong"), "dim")
+        head.append(f"   ] [ turn, w {'all' if self.only_wrong else 'wrong'}", "dim")
         blocks = [head]
         for line in page:
             blocks += self._block(line)
         widget.update(joined(blocks))
 
     def _block(self, line: OutputLine) -> list[Text]:
-        width = max(30, self.query_one("#transform-lines").size.width or 70)
+        # Two columns less than there are: the scroll bar comes when the lines are there.
+        width = max(30, (self.query_one("#transform-lines").size.width or 70) - 2)
         right = self._right(line)
         label = clean(self.label_of(line.row))
         verdict = {True: f"✓ right, it is {label}", False: f"✗ wrong, it is {label}", None: f"it is {label}"}[

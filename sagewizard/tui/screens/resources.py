@@ -244,6 +244,11 @@ class ResourcesScreen(AppScreen):
         spent = sum(so_far(entry, now) or 0.0 for entry in entries if entry.billable)
         real = any(entry.target == "aws" for entry in entries)
         word = "cost" if real else "would cost"
+        if not entries:
+            text = Text("… asking the target" if self.looking else "", "dim")
+            if self.found is not None and self.found.problem:
+                text.append(f"! Not asked: {self.found.problem}", "not dim")
+            return text
         text = Text(plural(len(entries), "resource"), "bold")
         text.append(f"  {word} {per_hour(hourly) or '$0/h'} together, {dollars(spent)} so far", "not bold")
         if self.looking:
@@ -258,8 +263,7 @@ class ResourcesScreen(AppScreen):
         more = "" if self.with_data else " b shows the data that runs have left in the bucket."
         return Text(
             "✓ Nothing is alive, and nothing is billing.\n"
-            "What a run makes is listed here, from just before it is made until the target says\n"
-            "that it is gone.\n"
+            "What a run makes is listed here until the target says that it is gone.\n"
             f"Esc goes back, F2 goes to the recipes.{more}"
         )
 

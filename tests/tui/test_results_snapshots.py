@@ -1,0 +1,124 @@
+"""The results look as recorded, at two sizes, in colour and with NO_COLOR, from one recorded run."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from sagewizard.tui.app import SageWizardApp
+from sagewizard.tui.screens.resources import ResourcesScreen
+from sagewizard.tui.screens.run import RunScreen
+from sagewizard.tui.screens.runs import RunsScreen
+
+RUN = "20261121-025731-ddb9"
+PLACES = ("predict", "transform", "evaluate", "teardown")
+sizes = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+colours = pytest.mark.parametrize("no_color", [False, True], ids=["dark", "nocolor"])
+
+
+@pytest.fixture(scope="module")
+def snapshots():
+    spec = importlib.util.spec_from_file_location("tui_snapshots", Path(__file__).with_name("snapshots.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+async def settled(app, pilot, wait_until):
+    """Wait until nothing is on its way: no worker, no event."""
+    for _ in range(3):
+        await wait_until(
+            pilot, lambda: not any(t.name.startswith("sagewizard") for t in threading.enumerate())
+        )
+        app.tick()
+        await pilot.pause()
+
+
+def shot(recorded, frozen, monkeypatch, size, no_color, body):
+    monkeypatch.setenv("TZ", "UTC")
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+
+    async def go():
+        app = SageWizardApp(recorded, clock=frozen)
+        app.look_for_idle = lambda: None
+        async with app.run_test(size=size, notifications=False) as pilot:
+            await body(app, pilot)
+
+    asyncio.run(go())
+
+
+def named(what, size, no_color):
+    return f"{what}-{size[0]}x{size[1]}-{'nocolor' if no_color else 'dark'}"
+
+
+@colours
+@sizes
+def test_results_panes_looks_as_recorded(
+    recorded, frozen, monkeypatch, wait_until, snapshots, size, no_color
+):
+    async def body(app, pilot):
+        await settled(app, pilot, wait_until)
+        app.control.open_run(RUN, lambda: app.push_screen(RunScreen(app.control)) and None)
+        await wait_until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.pane is not None)
+        for place in PLACES:
+            app.screen.show(place)
+            await wait_until(pilot, lambda place=place: app.screen.place == place)
+            await settled(app, pilot, wait_until)
+            app.screen.pane.query_one(".pane-scroll").focus()
+            await pilot.pause()
+            snapshots.compare(app, named(f"run-{place}", size, no_color))
+        app.screen.show("evaluate")
+        await wait_until(pilot, lambda: app.screen.place == "evaluate")
+        app.screen.pane.query_one(".pane-scroll").focus()
+        await pilot.press("right", "right", "v", "end")
+        await settled(app, pilot, wait_until)
+        snapshots.compare(app, named("run-evaluate-moved", size, no_color))
+
+    shot(recorded, frozen, monkeypatch, size, no_color, body)
+
+
+@colours
+@sizes
+def test_resources_looks_as_recorded(recorded, frozen, monkeypatch, wait_until, snapshots, size, no_color):
+    async def body(app, pilot):
+        await settled(app, pilot, wait_until)
+        await pilot.press("f3")
+        await wait_until(pilot, lambda: isinstance(app.screen, ResourcesScreen) and not app.screen.looking)
+        await settled(app, pilot, wait_until)
+        snapshots.compare(app, named("resources-empty", size, no_color))
+
+    shot(recorded, frozen, monkeypatch, size, no_color, body)
+
+
+def on_screen(app, kind):
+    return isinstance(app.screen, kind)
+
+
+@colours
+@sizes
+def test_compare_looks_as_recorded(recorded, frozen, monkeypatch, wait_until, snapshots, size, no_color):
+    import dataclasses
+
+    from sagewizard.tui.screens.compare import CompareScreen
+
+    async def body(app, pilot):
+        await settled(app, pilot, wait_until)
+        await pilot.press("f4")
+        await wait_until(pilot, lambda: on_screen(app, RunsScreen) and bool(app.screen.found))
+        (run,) = app.screen.found
+        other = dataclasses.replace(
+            run, run_id="20261121-030000-abcd", settings={"train.epochs": 5},
+            metrics={name: value - 0.01 for name, value in run.metrics.items()},
+        )  # fmt: skip
+        app.push_screen(CompareScreen(run, other))
+        await settled(app, pilot, wait_until)
+        snapshots.compare(app, named("compare", size, no_color))
+
+    shot(recorded, frozen, monkeypatch, size, no_color, body)
