@@ -200,8 +200,10 @@ class EvaluatePane(DeskPane):
         pager = self.query_one(MistakePager)
         if self.sweep is not None:
             pager.show(results.mistakes_at(self.threshold))
-        else:
+        elif results.kind == "regressor" or results.scores.shape[1] == len(results.classes) > 0:
             pager.show(results.mistakes(), regression=results.kind == "regressor")
+        else:  # what has no right and wrong, such as clusters
+            pager.display = False
 
     def _draw_threshold(self) -> None:
         widget = self.query_one("#evaluate-threshold", Static)
