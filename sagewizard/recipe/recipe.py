@@ -190,7 +190,7 @@ class Recipe:
         parameters = changed.effective_hyperparameters()
         for problem in algorithms.validate(self.algorithm.name, parameters, self.version):
             raise UsageError(
-                f"{problem.message[0].upper()}{problem.message[1:]}.",
+                f"{problem.message}.",
                 where=f"--set train.{problem.key}",
                 remedy=f"Write {problem.allowed}." if problem.allowed else "Change one of the two.",
             )

@@ -171,7 +171,7 @@ def test_a_script_of_ones_own_trains_and_serves(run):
 @pytest.fixture
 def own_file(tmp_path):
     path = tmp_path / "own.csv"
-    lines = [f"{n},{n % 13},{'red blue'.split()[n % 2]},{'no yes'.split()[n % 13 > 6]}" for n in range(160)]
+    lines = [f"{n},{n % 13},{['red', 'blue'][n % 2]},{['no', 'yes'][n % 13 > 6]}" for n in range(160)]
     path.write_text("id,x,colour,bought\n" + "\n".join(lines) + "\n")
     return path
 
@@ -239,6 +239,7 @@ def test_a_script_that_cannot_work_creates_nothing(sandbox, tmp_path, script, wo
                                    "train.eval_metric": "merror"}, "num_class is 5"),
         ("iris-kmeans", {"train.feature_dim": "5"}, "feature_dim is 5"),
         ("iris-kmeans", {"train.k": "500"}, "k is 500"),
+        ("iris-kmeans", {"predict.row": "900"}, "the test split has 45 rows"),
         ("breast-cancer-xgboost", {"deploy.instance_type": "ml.m4.huge"}, "no ml.m4.huge"),
     ],
 )  # fmt: skip

@@ -51,6 +51,8 @@ def run(context: RunContext) -> StepResult:
     for note in context.recipe.notes:
         context.emit(Noted, step="dataset", message=note)
     table = load_and_check(context, tell=True)
+    if "predict" in context.recipe.steps:
+        check_row(context, table)
     context.dataset = table
     rows = {name: len(part) for name, part in table.parts.items()}
     names, counts = np.unique(
@@ -259,6 +261,16 @@ def _check_clusters(table: Table, recipe: Recipe, parameters: dict[str, str]) ->
         raise DataError(
             f"k is {parameters['k']}, and {table.name} has {len(table.parts['train'])} training rows.",
             remedy="Ask for fewer clusters: --set train.k=...",
+        )
+
+
+def check_row(context: RunContext, table: Table) -> None:
+    """Refuse a test row to predict that is not there, before an endpoint waits for it."""
+    row, rows = context.number("row", "predict"), len(table.parts["test"])
+    if row > rows:
+        raise UsageError(
+            f"predict.row is {row}, and the test split has {rows} rows.",
+            remedy=f"Choose a row from 1 to {rows}.",
         )
 
 

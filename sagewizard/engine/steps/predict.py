@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from sagewizard.data import csvio
 from sagewizard.engine.formats import format_of, judged, read_answers
 from sagewizard.engine.predictions import Answer, class_name, save
+from sagewizard.engine.steps.dataset import check_row
 from sagewizard.engine.steps.deploy import look_up
 from sagewizard.engine.steps.result import StepResult
 from sagewizard.engine.teardown import Teardown
-from sagewizard.errors import TargetError, UsageError
+from sagewizard.errors import TargetError
 from sagewizard.events import PredictionMade, PredictionsCompared
 from sagewizard.recipe.tasks import BINARY, CLUSTERING, MULTICLASS
 
@@ -39,11 +40,7 @@ def run(context: RunContext) -> StepResult:
         )
     part = context.dataset.parts["test"]
     row = context.number("row")
-    if row > len(part):
-        raise UsageError(
-            f"predict.row is {row}, and the test split has {len(part)} rows.",
-            remedy=f"Choose a row from 1 to {len(part)}.",
-        )
+    check_row(context, context.dataset)  # it may have been set since the data was loaded
     ask(
         context, endpoint, part.features[row - 1 : row], row=row, expected=float(part.targets[row - 1])
     )  # fmt: skip

@@ -31,9 +31,18 @@ def test_approximate_money_carries_a_tilde():
 
 @pytest.mark.parametrize(
     ("usd", "text"),
-    [(0.0464, "$0.0464/h"), (0.056, "$0.0560/h"), (0.12, "$0.12/h"), (3.83, "$3.83/h"), (0, "$0.00/h")],
+    [
+        (0.115, "$0.115/h"),
+        (0.24, "$0.24/h"),
+        (0.9999, "$1.00/h"),
+        (0.0464, "$0.0464/h"),
+        (0.056, "$0.0560/h"),
+        (0.12, "$0.12/h"),
+        (3.83, "$3.83/h"),
+        (0, "$0.00/h"),
+    ],
 )
-def test_an_hourly_price_under_ten_cents_keeps_two_more_digits(usd, text):
+def test_an_hourly_price_keeps_the_digits_that_tell_instances_apart(usd, text):
     assert units.hourly(usd) == text
 
 
