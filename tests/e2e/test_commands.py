@@ -37,7 +37,7 @@ def refused(command, *arguments, code=2, **env):
         (["runs", "resume", "last"], "no run"),
         (["runs", "show", "x"], "no runs yet"),
         (["teardown"], "--all"),
-        (["recipes", "show", "x"], "The recipes are"),
+        (["recipes", "show", "quite unlike"], "The recipes are"),
     ],
 )
 def test_what_cannot_be_done_as_written_creates_nothing(fresh, arguments, words):
