@@ -12,3 +12,22 @@ def test_the_handwritten_digit_tutorial(run_script, data_folder):
     assert rows == 10_000
     assert accuracy > 0.98
     assert "Completed - Training job completed" in text
+
+
+def same_flow(run_script, argument, rows):
+    text, seen = run_script("tutorials/vertebral_xgboost.py", argument)
+    one, first, area, count = seen
+    assert count == rows
+    assert one == pytest.approx(first, abs=1e-6)
+    assert area > 0.85
+    assert "Completed - Training job completed" in text
+
+
+@pytest.mark.slow
+def test_the_vertebral_column_tutorial(run_script, data_folder):
+    same_flow(run_script, str(data_folder / "vertebral" / "vertebral_column_data.zip"), 31)
+
+
+@pytest.mark.slow
+def test_the_flow_of_the_vertebral_column_tutorial_over_bundled_data(run_script):
+    same_flow(run_script, "breast-cancer", 57)
