@@ -81,7 +81,7 @@ class SageWizardApp(App[None]):
         """Start the tick; what is slow begins after the first frame."""
         self.set_interval(TICK, self.tick, name="tick")
         self.set_interval(30.0, self.look_for_idle, name="idle")
-        self.call_after_refresh(self.look_for_idle)
+        self.set_timer(0.5, self.look_for_idle)
 
     def tick(self) -> None:
         """Fold in what workers have left and tell the screens."""

@@ -60,7 +60,8 @@ class HomeScreen(AppScreen):
         self.query_one("#recent").display = False
         self.query_one("#about-text", Static).update("Reading the recipes.")
         self.draw_status()
-        self.call_after_refresh(self.reload)
+        # The frame is written by a thread: what a worker imports would keep it waiting.
+        self.set_timer(0.05, self.reload)
 
     def status(self) -> tuple[list[str], list[str]]:
         """Return the bar: what is billed now, over all runs."""

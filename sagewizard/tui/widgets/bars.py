@@ -36,7 +36,9 @@ class StatusBar(Static):
         self._draw()
 
     def _draw(self) -> None:
-        width = max(10, self.content_size.width)
+        width = self.content_size.width
+        if not width:  # not laid out yet: the name alone stands there
+            return
         left, right = list(self._left), list(self._right)
 
         def room() -> int:
