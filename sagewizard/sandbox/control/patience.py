@@ -8,13 +8,13 @@ after a while. Whoever looks often (the engine, boto3 in a loop) is answered at 
 from __future__ import annotations
 
 import re
+import threading
 from typing import TYPE_CHECKING
 
 from sagewizard.sandbox.control.resources import ENDPOINT, TRAINING_JOB, TRANSFORM_JOB, TUNING_JOB
 from sagewizard.sandbox.services import Pace
 
 if TYPE_CHECKING:
-    import threading
     from typing import Any
 
     from sagewizard.sandbox.control.context import Control
@@ -30,6 +30,8 @@ _HELD = {
 }
 _CHANGING = frozenset({"InProgress", "Stopping", "Creating", "Updating", "RollingBack", "Deleting"})
 _LOOK = 0.02
+# The gateway answers with 32 threads; most of them must stay free for those who do not wait.
+_PLACES = threading.BoundedSemaphore(8)
 # botocore says in `m/` what a request is for: B is a waiter.
 _WAITER = re.compile(r"(?:^|\s)m/(?:[A-Za-z0-9+\-]{1,2},)*B(?:,|\s|$)")
 
@@ -49,7 +51,23 @@ def hold(
     """
     if operation not in _HELD or control.services.pace != Pace.instant():
         return
-    kind, member, seconds = _HELD[operation]
+    if not _PLACES.acquire(blocking=False):
+        return
+    try:
+        _wait(control, *_HELD[operation], region, request, closing)
+    finally:
+        _PLACES.release()
+
+
+def _wait(
+    control: Control,
+    kind: str,
+    member: str,
+    seconds: float,
+    region: str,
+    request: dict[str, Any],
+    closing: threading.Event,
+) -> None:
     clock = control.services.clock
     deadline = clock.monotonic() + seconds
     while True:
