@@ -290,7 +290,7 @@ def test_keys_that_cannot_both_be_files_are_refused(bench: Bench) -> None:
 
 
 def test_gzip_objects_are_unpacked_where_the_channel_says_so(bench: Bench) -> None:
-    bench.put("in/a.csv.gz", gzip.compress(b"1,2\n") + gzip.compress(b"3,4\n"))
+    bench.put("in/a.csv.gz", gzip.compress(b"1,2\n", mtime=0) + gzip.compress(b"3,4\n", mtime=0))
     seen = bench.seen(channel("train", "in/", CompressionType="Gzip"), channel("raw", "in/"))
     assert seen["files"]["input/data/train/a.csv"] == "1,2\n3,4\n"
     assert "input/data/raw/a.csv.gz" in seen["files"]
@@ -309,7 +309,7 @@ def test_a_gzip_bomb_stops_at_the_volume(bench: Bench, monkeypatch: pytest.Monke
     assert "does not fit the volume of 1 GB" in (outcome.failure_reason or "")
 
 
-@pytest.mark.parametrize("content", [b"plain text", gzip.compress(b"x" * 1000)[:-4], b""])
+@pytest.mark.parametrize("content", [b"plain text", gzip.compress(b"x" * 1000, mtime=0)[:-4], b""])
 def test_what_is_no_gzip_fails_the_job(bench: Bench, content: bytes) -> None:
     bench.put("in/a.gz", content)
     outcome = bench.run("learns", bench.request(channel("train", "in/", CompressionType="Gzip")))

@@ -207,7 +207,7 @@ def test_recordio_is_cut_between_records(bench: Bench) -> None:
 
 
 def test_gzip_input_is_unpacked(bench: Bench) -> None:
-    bench.put("in/a.csv.gz", gzip.compress(b"1\n2\n"))
+    bench.put("in/a.csv.gz", gzip.compress(b"1\n2\n", mtime=0))
     assert bench.run(source={"CompressionType": "Gzip"}).status == "Completed"
     assert bench.out() == {"a.csv.gz.out": "1\n2\n"}
 
@@ -313,7 +313,7 @@ def test_a_record_larger_than_a_request_is_refused(bench: Bench, split: str) -> 
     ("content", "source"),
     [
         (b"not gzip", {"CompressionType": "Gzip"}),
-        (gzip.compress(b"1\n" * 1000)[:-6], {"CompressionType": "Gzip"}),
+        (gzip.compress(b"1\n" * 1000, mtime=0)[:-6], {"CompressionType": "Gzip"}),
         (b"not recordio", {"SplitType": "RecordIO"}),
     ],
 )

@@ -205,7 +205,7 @@ def test_uci_iris_is_read(settings: Settings, data_folder: Path) -> None:
 def pickled(folder: Path, parts: Any) -> Path:
     path = folder / "mnist" / "mnist.pkl.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(pickle.dumps(parts, 2), 1))
+    path.write_bytes(gzip.compress(pickle.dumps(parts, 2), 1, mtime=0))
     return path
 
 

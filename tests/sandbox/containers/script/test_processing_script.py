@@ -144,7 +144,7 @@ def test_configuration_arguments_and_credentials_reach_the_script(bench, way, mo
 def test_hosts_share_the_keys_of_a_sharded_input_and_all_upload(bench):
     for number in range(5):
         bench.put(f"shards/part-{number}", str(number))
-    bench.put("shards/packed.gz", gzip.compress(b"plain"))
+    bench.put("shards/packed.gz", gzip.compress(b"plain", mtime=0))
     script = (
         "import json, os\n"
         "host = json.load(open('/opt/ml/config/resourceconfig.json'))['current_host']\n"
