@@ -104,7 +104,8 @@ print(
             "metrics": sorted(analytics["metric_name"].unique()),
             "answers": answers,
             "accuracy": float(np.mean(predicted == labels[480:])),
-            "endpoints": len(client.list_endpoints()["Endpoints"]),
+            # Deleting is a status of its own, here as on AWS.
+            "endpoints": len(client.list_endpoints(StatusEquals="InService")["Endpoints"]),
             "models": len(client.list_models()["Models"]),
         }
     )

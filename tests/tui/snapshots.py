@@ -43,16 +43,25 @@ def color_only(style):
     return Style(color=style.color, bgcolor=style.bgcolor)
 
 
-def compare(app, name: str) -> None:
-    """Compare the screen with its file, or write it in writing mode."""
+async def compare(app, pilot, name: str) -> None:
+    """Compare the screen with its file, or write it in writing mode.
+
+    Markdown and scrollbars are laid out over several frames, and on a busy machine more of them are needed:
+    so the screen has up to ten seconds to become what the file says.
+    """
     path = FOLDER / f"{name}.txt"
-    drawn = picture(app)
     if os.environ.get(WRITING):
+        await pilot.pause(1.0)
         FOLDER.mkdir(exist_ok=True)
-        path.write_text(drawn, encoding="utf-8")
+        path.write_text(picture(app), encoding="utf-8")
         return
     assert path.is_file(), f"{path} is missing: make it with `python tests/tui/snapshots.py`"
     expected = path.read_text(encoding="utf-8")
+    for _ in range(200):
+        drawn = picture(app)
+        if drawn == expected:
+            return
+        await pilot.pause(0.05)
     assert drawn == expected, f"{name} looks different; if that is right: `python tests/tui/snapshots.py`"
 
 

@@ -73,13 +73,13 @@ def test_results_panes_looks_as_recorded(
             await settled(app, pilot, wait_until)
             app.screen.pane.query_one(".pane-scroll").focus()
             await pilot.pause()
-            snapshots.compare(app, named(f"run-{place}", size, no_color))
+            await snapshots.compare(app, pilot, named(f"run-{place}", size, no_color))
         app.screen.show("evaluate")
         await wait_until(pilot, lambda: app.screen.place == "evaluate")
         app.screen.pane.query_one(".pane-scroll").focus()
         await pilot.press("right", "right", "v", "end")
         await settled(app, pilot, wait_until)
-        snapshots.compare(app, named("run-evaluate-moved", size, no_color))
+        await snapshots.compare(app, pilot, named("run-evaluate-moved", size, no_color))
 
     shot(recorded, frozen, monkeypatch, size, no_color, body)
 
@@ -92,7 +92,7 @@ def test_resources_looks_as_recorded(recorded, frozen, monkeypatch, wait_until, 
         await pilot.press("f3")
         await wait_until(pilot, lambda: isinstance(app.screen, ResourcesScreen) and not app.screen.looking)
         await settled(app, pilot, wait_until)
-        snapshots.compare(app, named("resources-empty", size, no_color))
+        await snapshots.compare(app, pilot, named("resources-empty", size, no_color))
 
     shot(recorded, frozen, monkeypatch, size, no_color, body)
 
@@ -119,6 +119,6 @@ def test_compare_looks_as_recorded(recorded, frozen, monkeypatch, wait_until, sn
         )  # fmt: skip
         app.push_screen(CompareScreen(run, other))
         await settled(app, pilot, wait_until)
-        snapshots.compare(app, named("compare", size, no_color))
+        await snapshots.compare(app, pilot, named("compare", size, no_color))
 
     shot(recorded, frozen, monkeypatch, size, no_color, body)

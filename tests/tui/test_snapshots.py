@@ -84,7 +84,7 @@ async def run_screen(app, pilot, wait_until):
 def test_home_looks_as_recorded(recorded, frozen, monkeypatch, wait_until, snapshots, size, no_color):
     async def body(app, pilot):
         await home(app, pilot, wait_until)
-        snapshots.compare(app, named("home", size, no_color))
+        await snapshots.compare(app, pilot, named("home", size, no_color))
 
     shot(recorded, frozen, monkeypatch, size, no_color, body)
 
@@ -98,7 +98,7 @@ def test_run_panes_looks_as_recorded(recorded, frozen, monkeypatch, wait_until, 
             app.screen.show(place)
             await wait_until(pilot, lambda place=place: app.screen.place == place)
             await settled(app, pilot, wait_until)
-            snapshots.compare(app, named(f"run-{place}", size, no_color))
+            await snapshots.compare(app, pilot, named(f"run-{place}", size, no_color))
 
     shot(recorded, frozen, monkeypatch, size, no_color, body)
 
@@ -113,7 +113,7 @@ def test_readers_looks_as_recorded(recorded, frozen, monkeypatch, wait_until, sn
         for key, what in (("e", "explain"), ("x", "code"), ("k", "calls"), ("question_mark", "help")):
             await pilot.press(key)
             await settled(app, pilot, wait_until)
-            snapshots.compare(app, named(what, size, no_color))
+            await snapshots.compare(app, pilot, named(what, size, no_color))
             await pilot.press("escape")
             await wait_until(pilot, lambda: isinstance(app.screen, RunScreen))
 
@@ -141,12 +141,12 @@ def test_dialogs_looks_as_recorded(recorded, frozen, monkeypatch, wait_until, sn
             await settled(app, pilot, wait_until)
             for field in app.screen.query("Input"):
                 field.cursor_blink = False
-            snapshots.compare(app, named(f"dialog-{name}", size, no_color=False))
+            await snapshots.compare(app, pilot, named(f"dialog-{name}", size, no_color=False))
             app.pop_screen()
             await pilot.pause()
         app.show_error(DataError("the label is missing", file="a.csv", row=3, remedy="Fill in the cell."))
         await settled(app, pilot, wait_until)
-        snapshots.compare(app, named("dialog-error", size, no_color=False))
+        await snapshots.compare(app, pilot, named("dialog-error", size, no_color=False))
 
     shot(recorded, frozen, monkeypatch, size, False, body)
 
@@ -154,6 +154,6 @@ def test_dialogs_looks_as_recorded(recorded, frozen, monkeypatch, wait_until, sn
 def test_a_small_terminal_looks_as_recorded(recorded, frozen, monkeypatch, wait_until, snapshots):
     async def body(app, pilot):
         await settled(app, pilot, wait_until)
-        snapshots.compare(app, "too-small-50x15")
+        await snapshots.compare(app, pilot, "too-small-50x15")
 
     shot(recorded, frozen, monkeypatch, (50, 15), False, body)
