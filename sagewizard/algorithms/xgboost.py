@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sagewizard.algorithms.framework_accounts import FRAMEWORK_ACCOUNTS
 from sagewizard.algorithms.schema import (
     Algorithm,
     Channel,
@@ -19,7 +20,6 @@ from sagewizard.algorithms.schema import (
 )
 from sagewizard.algorithms.xgboost_hyperparameters import HYPERPARAMETERS, MULTICLASS
 from sagewizard.algorithms.xgboost_versions import (
-    ACCOUNTS,
     FIRST_ACCOUNTS,
     FIRST_TAGS,
     MAXIMISED,
@@ -145,7 +145,7 @@ ALGORITHM = Algorithm(
     hyperparameters=HYPERPARAMETERS,
     channels=CHANNELS,
     metric_definitions=tuple(_metric_definitions()),
-    image=ImageSource("sagemaker-xgboost", ACCOUNTS, TAGS, "3.0-5"),
+    image=ImageSource("sagemaker-xgboost", FRAMEWORK_ACCOUNTS, TAGS, "3.0-5"),
     inference_content_types=(
         "text/csv",
         "text/libsvm",
