@@ -65,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     _runs(commands)
     _resources(commands)
     _doctor(commands)
+    _explain(commands)
     _sandbox(commands)
     return parser
 
@@ -171,6 +172,14 @@ def _resources(commands: Any) -> None:
 def _doctor(commands: Any) -> None:
     doctor = _add(commands, "doctor", "doctor:doctor", "look at what this machine has and lacks")
     doctor.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _explain(commands: Any) -> None:
+    explain = _add(commands, "explain", "explain:explain", "explain a word of the field in one paragraph")
+    explain.add_argument(
+        "term", metavar="TERM", nargs="*", help="such as channel or objective metric; none: all"
+    )
+    explain.add_argument("--json", action="store_true", help="as JSON")
 
 
 def _sandbox(commands: Any) -> None:
