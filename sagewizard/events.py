@@ -24,13 +24,20 @@ JOURNAL_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class StepText:
-    """What a learner reads at a step, in one language."""
+    """What a learner reads at a step, in one language.
+
+    `question` is to be thought about before the step, `answer` is shown after it; `instructor` is a note for
+    whoever teaches, and never shown without being asked for.
+    """
 
     title: str
     what: str = ""
     why: str = ""
     expect: str = ""
     cost: str = ""
+    question: str = ""
+    answer: str = ""
+    instructor: str = ""
 
 
 @dataclass(frozen=True, slots=True)

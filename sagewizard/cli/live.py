@@ -34,9 +34,10 @@ LONGEST_REPLY = 400
 class LiveView:
     """Takes events one after the other; `close` leaves the terminal as a person expects it."""
 
-    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+    def __init__(self, console: Console, *, quiet: bool = False, instructor: bool = False) -> None:
         self.console = console
         self._quiet = quiet
+        self._instructor = instructor
         self._inplace = console.movable
         self._drawn = 0
         self._last = 0.0
@@ -128,6 +129,9 @@ class LiveView:
             self.say(f"{place} {event.text.title}: {_('running')}")
             for line in wrap(event.text.what, 100, "    "):
                 self.say(line)
+        self._lesson(_("A question"), event.text.question)
+        if self._instructor:
+            self._lesson(_("For the instructor"), event.text.instructor)
 
     def _step_finished(self, event: ev.StepFinished) -> None:
         number = self._current.number if self._current else 0
@@ -136,7 +140,15 @@ class LiveView:
         took = _("done in {time}").format(time=duration(event.seconds))
         place = f"{self.console.glyph('done')} {number}/{total}"
         self.say(f"{place} {title}: {took}. {clean(event.summary)}", "good")
+        if self._current is not None:
+            self._lesson(_("The answer"), self._current.text.answer)
         self._current = None
+
+    def _lesson(self, title: str, text: str) -> None:
+        if text:
+            columns = min(self.console.size()[0], 101) - 1
+            for line in wrap(f"{title}: {text}", columns, "    "):
+                self.say(line)
 
     def _step_skipped(self, event: ev.StepSkipped) -> None:
         place = f"{self.console.glyph('skipped')} {event.number}/{event.total}"

@@ -107,6 +107,13 @@ def _how(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", action="store_true", help="leave out the teardown: everything stays")
     parser.add_argument("--json", action="store_true", help="one event a line on stdout")
     parser.add_argument("--quiet", action="store_true", help="no narration on stderr")
+    _instructor(parser)
+
+
+def _instructor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--instructor", action="store_true", help="with the recipe's notes for whoever teaches"
+    )
 
 
 def _run(commands: Any) -> None:
@@ -127,6 +134,7 @@ def _recipes(commands: Any) -> None:
         recipes, "show", "recipes:show", "show a recipe: its steps, texts and everything that can be set"
     )
     show.add_argument("recipe", metavar="RECIPE")
+    _instructor(show)
     show.add_argument("--yaml", action="store_true", help="the file as it is")
     show.add_argument("--json", action="store_true", help="as JSON")
     validate = _add(recipes, "validate", "recipes:validate", "check a recipe file")

@@ -63,6 +63,9 @@ def show(options: argparse.Namespace) -> int:
             ("why", text.why),
             ("expect", text.expect),
             ("cost", text.cost),
+            ("ask", text.question),
+            ("answer", text.answer),
+            ("note", text.instructor if options.instructor else ""),
         ):
             if body:
                 first, *rest = wrap(body, columns, " " * 10)
@@ -76,6 +79,8 @@ def show(options: argparse.Namespace) -> int:
             and (not option.hyperparameter or option.name in recipe.hyperparameters)
             and (step != "tune" or recipe.value(option.path) is not None)
         ]
+        if recipe.asked(step):
+            out.line(f"   for the class to decide: {', '.join(option.path for option in recipe.asked(step))}")
         if rows:
             for line in table(rows, ["--set", "value", "allowed"], ink=out.ink.narrower(3)).splitlines():
                 out.line(f"   {line}")

@@ -146,7 +146,7 @@ def _follow(
     if options.from_step and run_id is None:
         recipe, run_id = _earlier(engine, settings, recipe, target, options)
     err = console()
-    view = LiveView(err, quiet=options.quiet)
+    view = LiveView(err, quiet=options.quiet, instructor=options.instructor)
     outcome = Outcome()
     stream = engine.run(
         recipe,

@@ -64,7 +64,23 @@ def load_text(raw: bytes | str, file: str) -> Recipe:
         values=values,
     )
     _check_tuning(document, recipe)
+    _check_asked(document, recipe)
     return recipe
+
+
+def _check_asked(document: marks.Document, recipe: Recipe) -> None:
+    options = recipe.options()
+    for number, step in enumerate(recipe.file.steps):
+        known = {option.name: option for option in options.values() if option.section == step.step}
+        for place, name in enumerate(step.ask):
+            if name in known and name not in step.ask[:place]:
+                continue
+            path: marks.Path = ("steps", number, "ask", place)
+            if name in known:
+                raise document.error(f"{name!r} is asked twice.", path, remedy="Leave one out.")
+            raise document.error(
+                f"There is no option {name!r} to ask for here.", path, remedy=_nearest_option(name, known)
+            )
 
 
 def _check_version(document: marks.Document) -> None:
@@ -329,14 +345,19 @@ def _check(
     for name, value in given.items():
         option = options.get(name)
         if option is None:
-            near = get_close_matches(name, options, n=1, cutoff=0.5)
-            if near:
-                remedy = f"Did you mean {near[0]}?"
-            else:
-                remedy = f"There are {', '.join(options)}." if options else "This step has no options."
-            raise document.error(f"There is no key {name!r} here.", (*base, name), remedy=remedy, of_key=True)
+            raise document.error(
+                f"There is no key {name!r} here.", (*base, name), of_key=True,
+                remedy=_nearest_option(name, options),
+            )  # fmt: skip
         fault = option.fault(value)
         if fault is not None:
             raise document.error(f"{name}: {fault}.", (*base, name), remedy=f"Write {option.allowed}.")
         values[name] = option.parse(value)
     return values
+
+
+def _nearest_option(name: str, options: dict[str, Option]) -> str:
+    near = get_close_matches(name, options, n=1, cutoff=0.5)
+    if near:
+        return f"Did you mean {near[0]}?"
+    return f"There are {', '.join(options)}." if options else "This step has no options."

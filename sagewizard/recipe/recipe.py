@@ -106,10 +106,7 @@ class Recipe:
 
     def file_texts(self, step: str) -> dict[str, StepText]:
         """Return the texts of a step by language."""
-        return {
-            code: StepText(text.title, text.what, text.why, text.expect, text.cost)
-            for code, text in self.section(step).text.items()
-        }
+        return {code: StepText(**text.model_dump()) for code, text in self.section(step).text.items()}
 
     def options(self) -> dict[str, Option]:
         """Return everything that can be set in this recipe, by path."""
@@ -133,6 +130,12 @@ class Recipe:
                 listed += self.hyperparameter_options()
             found.update({option.path: option for option in listed})
         return found
+
+    def asked(self, step: str) -> tuple[Option, ...]:
+        """Return the options of a step that the recipe marks as questions for the class, in its order."""
+        options = self.options()
+        paths = (f"{step}.{name}" for name in self.section(step).ask)
+        return tuple(options[path] for path in paths if path in options)
 
     def hyperparameter_options(self) -> tuple[Option, ...]:
         """Return the hyperparameters that can be set; those of a script are the ones its recipe names."""

@@ -30,13 +30,26 @@ class _Strict(BaseModel):
 
 
 class StepTexts(_Strict):
-    """What a learner reads at a step."""
+    """What a learner reads at a step: its lesson, and a question to think about with its answer.
+
+    `instructor` is a note for whoever teaches: only `--instructor` shows it.
+    """
 
     title: Line
     what: Prose = ""
     why: Prose = ""
     expect: Prose = ""
     cost: Prose = ""
+    question: Prose = ""
+    answer: Prose = ""
+    instructor: Prose = ""
+
+    @model_validator(mode="after")
+    def _both(self) -> StepTexts:
+        if bool(self.question) != bool(self.answer):
+            missing, there = ("answer", "question") if self.question else ("question", "answer")
+            raise ValueError(f"there is a {there} without its {missing}")
+        return self
 
 
 def _english(texts: dict[str, Any]) -> dict[str, Any]:
@@ -120,11 +133,13 @@ class RangeSection(_Strict):
 class StepSection(_Strict):
     """One step: its options and its texts; `minutes` is how long it takes on AWS, for the estimate.
 
-    Those of `tune` are one training job's; `ranges` are what it searches, by hyperparameter.
+    Those of `tune` are one training job's; `ranges` are what it searches, by hyperparameter. `ask` names the
+    options that a class is to decide: they come first in forms and in the guide.
     """
 
     step: StepName
     options: dict[str, Scalar] = Field(default_factory=dict)
+    ask: Annotated[list[str], Field(max_length=20)] = Field(default_factory=list)
     ranges: dict[str, RangeSection] | None = None
     minutes: Annotated[float, Field(ge=0, le=10_000)] = 0.0
     text: dict[Language, StepTexts]

@@ -215,3 +215,41 @@ def test_a_mangled_recipe_loads_or_is_refused_with_its_place(data):
         assert error.file == "r.yaml"
         assert error.line > 0
         assert error.remedy
+
+
+def test_a_step_carries_a_question_its_answer_and_a_note_for_the_instructor():
+    text = finding.load("digits-linear-learner").text("train")
+    assert "epochs" in text.question
+    assert text.answer.startswith("No.")
+    assert text.instructor
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_a_recipe_asks_the_class_can_be_set(name):
+    recipe = finding.load(name)
+    for step in recipe.all_steps:
+        assert [option.name for option in recipe.asked(step)] == list(recipe.section(step).ask)
+
+
+def test_a_question_without_its_answer_is_refused():
+    start = shipped_text().index("        answer: |")
+    end = shipped_text().index("        instructor:")
+    error = changed(shipped_text()[start:end], "")
+    assert "a question without its answer" in error.message
+    assert error.key == "steps[2].text.en"
+
+
+@pytest.mark.parametrize(
+    ("asked", "words", "remedy"),
+    [
+        ("[epoch]", "There is no option 'epoch' to ask for", "Did you mean epochs?"),
+        ("[qqqq]", "There is no option 'qqqq' to ask for", "instance_type"),
+        ("[epochs, epochs]", "'epochs' is asked twice", "Leave one out."),
+    ],
+)
+def test_asking_for_what_is_no_option_is_refused_with_its_place(asked, words, remedy):
+    error = changed("ask: [epochs, mini_batch_size]", f"ask: {asked}")
+    assert words in error.message
+    assert remedy in error.remedy
+    assert error.line == line_of("ask: [epochs, mini_batch_size]")
+    assert error.column > 9
