@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; no traceback for anything that a person can meet."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments:
-        return _open_app()
+    if arguments in ([], ["--instructor"]):
+        return _open_app(instructor=bool(arguments))
     from sagewizard.cli.parser import build_parser
     from sagewizard.errors import SageWizardError
     from sagewizard.exit_codes import ExitCode
@@ -55,13 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(translated.exit_code)
 
 
-def _open_app() -> int:
+def _open_app(*, instructor: bool) -> int:
     """Open the app when there is a terminal for it, else say what to run instead."""
     from importlib import import_module
 
     # By name: the commands are no part of the app, and know nothing else of it.
     app = import_module("sagewizard.tui")
-    return _start_text() if app.usable() else int(app.run())
+    return _start_text() if app.usable() else int(app.run(instructor=instructor))
 
 
 def _start_text() -> int:

@@ -59,6 +59,10 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"sagewizard {__version__}")
+    parser.add_argument(
+        "--instructor", action="store_true",
+        help="with the recipe's notes for whoever teaches; on its own, it opens the app with them",
+    )  # fmt: skip
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
     _run(commands)
     _recipes(commands)
@@ -112,8 +116,9 @@ def _how(parser: argparse.ArgumentParser) -> None:
 
 def _instructor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--instructor", action="store_true", help="with the recipe's notes for whoever teaches"
-    )
+        "--instructor", action="store_true", default=argparse.SUPPRESS,
+        help="with the recipe's notes for whoever teaches",
+    )  # fmt: skip
 
 
 def _run(commands: Any) -> None:

@@ -15,14 +15,17 @@ def usable() -> str:
     return ""
 
 
-def run() -> int:
-    """Open the app and return the exit code; prints what is alive when it has closed."""
+def run(*, instructor: bool = False) -> int:
+    """Open the app and return the exit code; prints what is alive when it has closed.
+
+    With `instructor`, lessons show the recipe's notes for whoever teaches.
+    """
     import threading
 
     from sagewizard import settings
     from sagewizard.tui.app import SageWizardApp
 
-    app = SageWizardApp(settings.load())
+    app = SageWizardApp(settings.load(), instructor=instructor)
     app.run()
     app.control.settle(0.15)
     for line in app.farewell:

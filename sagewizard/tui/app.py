@@ -49,12 +49,13 @@ class SageWizardApp(App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  # as the base declares it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012  # as the base declares it
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, instructor: bool = False) -> None:
         no_color = "NO_COLOR" in os.environ
         # Textual's own way with NO_COLOR keeps greys; the terminal's own colours are what was asked for.
         super().__init__(ansi_color=True if no_color else None)
         self.settings = settings
         self._clock = clock
+        self.instructor = instructor
         self._control: RunControl | None = None
         self.farewell: list[str] = []
         self._reminded: set[str] = set()

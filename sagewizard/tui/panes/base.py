@@ -115,6 +115,12 @@ class StepPane(Vertical):
             return f"# {TITLES.get(self.step, self.step)}\n"
         parts = [f"# {text.title}", "## What happens", text.what, "## Why", text.why]
         parts += ["## What you should see", text.expect, "## What it costs", text.cost]
+        if text.question:
+            finished = self.view.status == "done"
+            later = "The answer stands here when the step is done."
+            parts += ["## A question", text.question, text.answer if finished else f"*{later}*"]
+        if text.instructor and getattr(self.app, "instructor", False):
+            parts += ["## For the instructor", text.instructor]
         return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
     # What the base does
