@@ -67,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     _run(commands)
     _recipes(commands)
     _runs(commands)
+    _replay(commands)
     _resources(commands)
     _doctor(commands)
     _explain(commands)
@@ -144,10 +145,24 @@ def _recipes(commands: Any) -> None:
     show.add_argument("--json", action="store_true", help="as JSON")
     validate = _add(recipes, "validate", "recipes:validate", "check a recipe file")
     validate.add_argument("recipes", metavar="RECIPE", nargs="+")
+    _add(recipes, "schema", "recipes:schema", "print the JSON schema of recipe files, for editors")
+    new = _add(recipes, "new", "recipes:new", "start a recipe of your own")
+    new.add_argument("name", metavar="NAME", help="such as first-steps: small letters, digits, hyphens")
+    source = new.add_mutually_exclusive_group()
+    source.add_argument(
+        "--template", metavar="RECIPE", help="from another recipe (default: a small one with comments)"
+    )
+    source.add_argument(
+        "--run", metavar="RUN", help="from a run, with what was set for it: its id, or `last`"
+    )
+    source.add_argument("--csv", metavar="FILE", help="for a CSV file of yours")
+    new.add_argument("--label", metavar="COLUMN", help="with --csv: what to predict (default: proposed)")
+    new.add_argument("--title", metavar="TEXT", help="its title")
+    new.add_argument("-o", "--output", metavar="FILE", help="where to write it (default: NAME.yaml)")
 
 
 def _runs(commands: Any) -> None:
-    runs = _group(commands, "runs", "list, show and resume runs")
+    runs = _group(commands, "runs", "list, show, resume, compare and export runs")
     listing = _add(runs, "list", "runs:list_runs", "list the runs, newest first")
     listing.add_argument("--json", action="store_true", help="as JSON")
     show = _add(runs, "show", "runs:show", "show a run: its steps, results, costs and what is alive of it")
@@ -161,6 +176,35 @@ def _runs(commands: Any) -> None:
     )
     resume.add_argument("--role", metavar="ARN", help="execution role, for a run on AWS")
     resume.add_argument("--yes", action="store_true", help="do not ask")
+    compare = _add(runs, "compare", "runs:compare", "set two runs side by side: settings, metrics, times, costs")
+    compare.add_argument("one", metavar="A", help="id of a run, part of it, or `last`")
+    compare.add_argument("other", metavar="B", help="another one")
+    compare.add_argument("--json", action="store_true", help="as JSON")
+    export = _add(
+        runs, "export", "runs:export", "write a run as one file that plays back anywhere, without its secrets"
+    )
+    export.add_argument("run", metavar="RUN", help="id of a run, part of it, or `last`")
+    export.add_argument("file", metavar="OUT.swrun", nargs="?", help="the file (default: the run's id.swrun)")
+    export.add_argument("--force", action="store_true", help="put it in the place of a file that is there")
+    export.add_argument("--json", action="store_true", help="say what was written as JSON")
+
+
+def _replay(commands: Any) -> None:
+    replay = _add(commands, "replay", "replay:replay", "play a recorded run back, without a target or a bill")
+    replay.add_argument(
+        "run", metavar="RUN|FILE", nargs="?",
+        help="a run, a .swrun file, or the name of a recorded run that ships (without one: list these)",
+    )  # fmt: skip
+    pace = replay.add_mutually_exclusive_group()
+    pace.add_argument(
+        "--speed", metavar="N", default="1", help="how many times as fast, or max for no waiting (default: 1)"
+    )
+    pace.add_argument("--step", action="store_true", help="stop at the end of each step until Enter")
+    replay.add_argument("--from", metavar="STEP", dest="from_step", help="begin at this step")
+    replay.add_argument("--app", action="store_true", help="in the app instead of the terminal")
+    replay.add_argument("--json", action="store_true", help="one event a line on stdout")
+    replay.add_argument("--quiet", action="store_true", help="no narration on stderr")
+    replay.add_argument("--instructor", action="store_true", help="show the notes for whoever teaches")
 
 
 def _resources(commands: Any) -> None:

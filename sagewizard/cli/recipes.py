@@ -108,6 +108,53 @@ def validate(options: argparse.Namespace) -> int:
     return worst
 
 
+def schema(options: argparse.Namespace) -> int:
+    """Print the JSON schema of recipe files."""
+    from sagewizard.recipe.json_schema import recipe_schema
+
+    _json(recipe_schema())
+    return ExitCode.OK
+
+
+def new(options: argparse.Namespace) -> int:
+    """Write a new recipe from a template, a run or a CSV file."""
+    from pathlib import Path
+
+    from sagewizard.errors import UsageError
+    from sagewizard.recipe import writing
+
+    if options.label and not options.csv:
+        raise UsageError("--label names a column of a CSV file.", remedy="Give the file with --csv FILE.")
+    recipe = _begin(options)
+    path = Path(options.output or f"{options.name}.yaml").expanduser()
+    if recipe is None:
+        text = writing.template_text(options.name, title=options.title)
+        writing.write_new(path, text)
+    else:
+        text = writing.recipe_text(recipe, options.name, title=options.title)
+        writing.write_new(path, text, script=writing.script_of(recipe))
+    out = console(sys.stdout)
+    out.line(f"{out.glyph('done')} {path} is written. Change it as you like, then:")
+    out.line(f"  sagewizard recipes validate {path}")
+    out.line(f"  sagewizard run {path}")
+    return ExitCode.OK
+
+
+def _begin(options: argparse.Namespace) -> Recipe | None:
+    """Return the recipe to begin with; None for the commented template."""
+    if options.csv:
+        label = {"dataset.label": options.label} if options.label else {}
+        return finding.load("own-csv").with_settings({"dataset.path": options.csv, **label})
+    if options.run:
+        from sagewizard import settings as settings_module
+        from sagewizard.engine import state as states
+        from sagewizard.engine.opening import recipe_of
+
+        settings = settings_module.load()
+        return recipe_of(settings, states.find(settings.runs, options.run))
+    return finding.load(options.template) if options.template else None
+
+
 def _summary(recipe: Recipe) -> dict[str, Any]:
     return {
         "name": recipe.name,

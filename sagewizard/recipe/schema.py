@@ -14,7 +14,8 @@ from sagewizard.recipe.options import STEP_NAMES
 
 FORMAT_VERSION = 1
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+NAME, LONGEST_NAME = r"[a-z0-9]+(-[a-z0-9]+)*", 60
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$", max_length=LONGEST_NAME)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Prose = Annotated[str, StringConstraints(max_length=4000, strip_whitespace=True)]
