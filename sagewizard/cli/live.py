@@ -34,8 +34,19 @@ LONGEST_REPLY = 400
 class LiveView:
     """Takes events one after the other; `close` leaves the terminal as a person expects it."""
 
-    def __init__(self, console: Console, *, quiet: bool = False, instructor: bool = False) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        quiet: bool = False,
+        instructor: bool = False,
+        mark: str = "",
+        moment: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Show on a console; a recorded run has a `mark` in place of its target, and `moment`s of its own."""
         self.console = console
+        self._mark = mark
+        self._moment = moment
         self._quiet = quiet
         self._instructor = instructor
         self._inplace = console.movable
@@ -119,7 +130,7 @@ class LiveView:
         self.say(f"{line} {_('Nothing here is billed.')}" if event.simulated else line)
 
     def _step_started(self, event: ev.StepStarted) -> None:
-        self._current, self._began = event, time.monotonic()
+        self._current, self._began = event, self._moment()
         self._titles[event.step] = event.text.title
         self._job, self._progress, self._epoch = "", "", None
         self._metrics.clear()
@@ -293,7 +304,7 @@ class LiveView:
         block: list[tuple[str, Style | None]] = []
         step = self._current
         if step is not None:
-            passed = duration(time.monotonic() - self._began)
+            passed = duration(max(0.0, self._moment() - self._began))
             place = f"{step.number}/{step.total}"
             block.append(
                 (
@@ -338,7 +349,7 @@ class LiveView:
     def _bill(self) -> str:
         if self._start is None:
             return ""
-        word = "SANDBOX" if self._start.simulated else self._start.target.upper()
+        word = self._mark or ("SANDBOX" if self._start.simulated else self._start.target.upper())
         text = f"[{word}] {self._start.region}"
         if self._cost is not None:
             dot = self.console.glyph("dot")

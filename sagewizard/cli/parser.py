@@ -176,7 +176,7 @@ def _runs(commands: Any) -> None:
     )
     resume.add_argument("--role", metavar="ARN", help="execution role, for a run on AWS")
     resume.add_argument("--yes", action="store_true", help="do not ask")
-    compare = _add(runs, "compare", "runs:compare", "set two runs side by side: settings, metrics, times, costs")
+    compare = _add(runs, "compare", "runs:compare", "set two runs side by side, and what differs")
     compare.add_argument("one", metavar="A", help="id of a run, part of it, or `last`")
     compare.add_argument("other", metavar="B", help="another one")
     compare.add_argument("--json", action="store_true", help="as JSON")
@@ -204,7 +204,7 @@ def _replay(commands: Any) -> None:
     replay.add_argument("--app", action="store_true", help="in the app instead of the terminal")
     replay.add_argument("--json", action="store_true", help="one event a line on stdout")
     replay.add_argument("--quiet", action="store_true", help="no narration on stderr")
-    replay.add_argument("--instructor", action="store_true", help="show the notes for whoever teaches")
+    _instructor(replay)
 
 
 def _resources(commands: Any) -> None:

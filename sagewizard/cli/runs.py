@@ -1,9 +1,11 @@
-"""The commands `runs list|show`."""
+"""The commands `runs list|show|compare|export`."""
 
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from sagewizard.cli.tuning import summary_lines
 from sagewizard.engine import state as states
 from sagewizard.engine.ledger import Ledger
 from sagewizard.engine.tuned import tuned
+from sagewizard.errors import UsageError
 from sagewizard.exit_codes import ExitCode
 from sagewizard.recipe.options import as_text
 from sagewizard.render import table
@@ -108,6 +111,49 @@ def show(options: argparse.Namespace) -> int:
         out.line(table(rows, ["still there", "name", "per hour"], ink=wide(out)))
     if state.status != "finished":
         console().line(f"Go on with `sagewizard runs resume {state.run_id}`.")
+    return ExitCode.OK
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Set two runs side by side."""
+    from sagewizard.cli.comparison import comparison_lines
+    from sagewizard.engine import comparing, history
+
+    settings = settings_module.load()
+    ids = [states.find(settings.runs, wanted).run_id for wanted in (options.one, options.other)]
+    if ids[0] == ids[1]:
+        raise UsageError(f"Both are the run {ids[0]}.", remedy="Name two different runs.")
+    found = {summary.run_id: summary for summary in history.summaries(settings)}
+    result = comparing.compare(found[ids[0]], found[ids[1]])
+    if options.json:
+        _json(result.as_dict())
+        return ExitCode.OK
+    out = console(sys.stdout)
+    for line in comparison_lines(result, wide(out)):
+        out.line(line)
+    return ExitCode.OK
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a run as one file that plays back anywhere."""
+    from pathlib import Path
+
+    from sagewizard.engine import exporting
+    from sagewizard.engine.swrun import SUFFIX
+    from sagewizard.render.units import size
+
+    settings = settings_module.load()
+    state = states.find(settings.runs, options.run)
+    path = Path(options.file or f"{state.run_id}{SUFFIX}").expanduser()
+    found = exporting.export(settings, state.run_id, path, replace=options.force, cancel=threading.Event())
+    if options.json:
+        _json({"file": str(found.path), "bytes": found.size, "left_out": list(found.left_out)})
+        return ExitCode.OK
+    err = console()
+    for words in found.left_out:
+        err.line(f"{err.glyph('warning')} Left out: {words.rstrip('.')}.", "warn")
+    console(sys.stdout).line(f"{found.path}  {size(found.size)}")
+    err.line(f"Play it back anywhere with `{shlex.join(['sagewizard', 'replay', str(found.path)])}`.")
     return ExitCode.OK
 
 

@@ -26,7 +26,7 @@ class Part:
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(self.features)
+        return len(self.targets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +49,20 @@ class Table:
     @property
     def features(self) -> int:
         """Return the number of columns."""
-        return int(self.parts["train"].features.shape[1])
+        return len(self.columns)
+
+    # Looking at single rows of the test split, counted from 1: the record of a run has only some of them.
+
+    def has(self, row: int) -> bool:
+        """Tell whether the values of a test row are there."""
+        return 1 <= row <= len(self.parts["test"])
+
+    def values(self, row: int) -> list[float]:
+        """Return the values of a test row."""
+        found: list[float] = self.parts["test"].features[row - 1].tolist()
+        return found
+
+    @property
+    def highest(self) -> float:
+        """Return the largest value of the test split: the full ink that its pictures share."""
+        return float(self.parts["test"].features.max())

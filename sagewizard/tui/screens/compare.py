@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
+from sagewizard.engine.comparing import compare
 from sagewizard.evaluation.confusion import ConfusionMatrix
 from sagewizard.render.cells import cut
 from sagewizard.render.metrics import metric_name
@@ -20,9 +21,8 @@ from sagewizard.tui.words import dollars
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
+    from sagewizard.engine.comparing import Change
     from sagewizard.engine.history import RunSummary
-
-LOWER_IS_BETTER = frozenset(("rmse", "mae", "mape", "log_loss"))
 
 
 class CompareScreen(AppScreen):
@@ -75,27 +75,27 @@ def compare_rows(older: RunSummary, newer: RunSummary) -> list[tuple[str, str, s
     rows.append(
         ("recipe", older.recipe, newer.recipe, "" if older.recipe == newer.recipe else "✗ another recipe")
     )
-    for name in dict.fromkeys([*older.metrics, *newer.metrics]):
-        one, other = older.metrics.get(name), newer.metrics.get(name)
-        rows.append((metric_name(name), number(one), number(other), _difference(name, one, other)))
+    found = compare(older, newer)
+    rows += [
+        (metric_name(row.name), number(row.one), number(row.other), _difference(row)) for row in found.metrics
+    ]
     rows.append(("steps took", duration(older.seconds), duration(newer.seconds), ""))
     word = "would cost" if older.simulated and newer.simulated else "cost"
     rows.append((word, dollars(older.usd), dollars(newer.usd), ""))
+    changed = {row.name for row in found.settings}
     for path in sorted({*older.settings, *newer.settings}):
-        one_set, other_set = older.settings.get(path), newer.settings.get(path)
-        texts = ["recipe's" if value is None else str(value) for value in (one_set, other_set)]
-        rows.append((path, *texts, "" if one_set == other_set else "changed"))  # type: ignore[arg-type]
+        one, other = older.settings.get(path), newer.settings.get(path)
+        texts = ["recipe's" if value is None else str(value) for value in (one, other)]
+        rows.append((path, *texts, "changed" if path in changed else ""))  # type: ignore[arg-type]
     return rows
 
 
-def _difference(name: str, one: float | None, other: float | None) -> str:
-    if one is None or other is None:
+def _difference(row: Change) -> str:
+    if row.change is None:
         return ""
-    change = other - one
-    if abs(change) < 5e-5:
+    if row.same:
         return "= same"
-    better = (change < 0) == (name in LOWER_IS_BETTER)
-    return f"{'▲' if change > 0 else '▼'} {change:+.4f} {'better' if better else 'worse'}"
+    return f"{'▲' if row.change > 0 else '▼'} {row.change:+.4f} {'better' if row.better else 'worse'}"
 
 
 def joined_rows(rows: list[tuple[str, str, str, str]]) -> Text:
