@@ -131,7 +131,8 @@ def new(options: argparse.Namespace) -> int:
         text = writing.template_text(options.name, title=options.title)
         writing.write_new(path, text)
     else:
-        text = writing.recipe_text(recipe, options.name, title=options.title)
+        title = options.title or (f"Your file {Path(options.csv).name}" if options.csv else None)
+        text = writing.recipe_text(recipe, options.name, title=title)
         writing.write_new(path, text, script=writing.script_of(recipe))
     out = console(sys.stdout)
     out.line(f"{out.glyph('done')} {path} is written. Change it as you like, then:")

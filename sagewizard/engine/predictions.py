@@ -64,8 +64,9 @@ def numbers_answers(body: bytes, rows: int, *, source: str) -> list[tuple[float,
     Raises JobFailedError when it is something else or for other rows.
     """
     try:
-        lines = body.decode("ascii").split()
-        found = [tuple(float(cell) for cell in line.split(",")) for line in lines]
+        # A batch transform of XGBoost writes the classes' probabilities of a row as a list in brackets.
+        lines = [line.strip(" []") for line in body.decode("ascii").splitlines()]
+        found = [tuple(float(cell) for cell in line.split(",")) for line in lines if line]
     except (ValueError, UnicodeDecodeError) as error:
         raise _strange(body, source) from error
     if len(found) == 1 and rows > 1 and len(found[0]) % rows == 0:

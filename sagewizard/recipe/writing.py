@@ -47,7 +47,9 @@ def recipe_text(recipe: Recipe, name: str, *, title: str | None = None) -> str:
         elif section == "tune":
             _set_range(steps["tune"].setdefault("ranges", {}), recipe, key, str(value))
         else:
-            content["algorithm"].setdefault("hyperparameters", {})[key] = _number(value)
+            content["algorithm"].setdefault("hyperparameters", {})[key] = value
+    parameters = content["algorithm"].get("hyperparameters", {})
+    parameters.update({key: _number(value) for key, value in parameters.items()})
     text = _dump(content)
     load_text(text, f"{name}.yaml")
     return text

@@ -230,6 +230,18 @@ def test_a_script_that_cannot_work_creates_nothing(sandbox, tmp_path, script, wo
     refused(events, settings, words)
 
 
+@pytest.mark.parametrize("algorithm", ["xgboost", "linear-learner"])
+def test_three_classes_of_ones_own_are_told_apart(run, tmp_path, algorithm):
+    path = tmp_path / "three.csv"
+    lines = [f"{n % 9},{n % 5},{'abc'[n % 9 // 3]}" for n in range(150)]
+    path.write_text("size,kind,sort\n" + "\n".join(lines) + "\n")
+    settings = {"dataset__path": str(path), "dataset__algorithm": algorithm, "evaluate__source": "transform"}
+    events = run("own-csv", None, **settings)
+    (made,) = of(events, ev.EvaluationMade)
+    assert made.labels == ("a", "b", "c")
+    assert made.metrics["accuracy"] > (0.95 if algorithm == "xgboost" else 0.5)
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "words"),
     [
