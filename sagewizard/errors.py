@@ -10,6 +10,7 @@
     ├── JobFailedError          exit 1   SageMaker ran the job and it failed
     ├── WaitTimeoutError        exit 4   something took longer than it was given
     ├── BillableRemainsError    exit 5   finished, but something that costs money is still there
+    ├── BudgetReachedError      exit 6   going on would have passed the budget: stopped before, and torn down
     └── CancelledError          exit 130 the person stopped it
 
 Each carries `remedy`: one sentence that says what to do next.
@@ -105,6 +106,12 @@ class BillableRemainsError(SageWizardError):
     """Everything asked for was done, but something that costs money is still there."""
 
     exit_code = ExitCode.BILLABLE_REMAINS
+
+
+class BudgetReachedError(SageWizardError):
+    """Going on would have passed the budget: the run stopped before that, and what it made is torn down."""
+
+    exit_code = ExitCode.BUDGET
 
 
 class CancelledError(SageWizardError):

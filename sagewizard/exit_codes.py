@@ -12,4 +12,5 @@ class ExitCode(IntEnum):
     UNREACHABLE = 3
     TIMEOUT = 4
     BILLABLE_REMAINS = 5
+    BUDGET = 6
     INTERRUPTED = 130

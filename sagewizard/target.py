@@ -23,6 +23,14 @@ class PriceList(Protocol):
         ...
 
 
+class QuotaList(Protocol):
+    """Tells how many instances of a type an account may use at a time."""
+
+    def limit(self, instance_type: str, use: str) -> int | None:
+        """Most instances for a use (Training, SpotTraining, Hosting, BatchTransform); None when not known."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """An access key; `repr` never shows the secret parts."""
@@ -38,7 +46,7 @@ class Target:
 
     `simulated` says that nothing here is billed, so costs are shown as what AWS would charge.
     `poll_seconds` is how long to wait between two looks at a job.
-    `handlers` are botocore event handlers that the engine adds (for instance to record calls).
+    `owner` is who asks, as the tag `sagewizard:owner` names it; `quotas` is None where there are none.
     """
 
     name: str
@@ -52,6 +60,8 @@ class Target:
     endpoint_url: str | None = None
     credentials: Credentials | None = field(default=None, repr=False)
     profile: str | None = None
+    owner: str = ""
+    quotas: QuotaList | None = None
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _session: Any = field(default=None, repr=False)

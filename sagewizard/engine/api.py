@@ -15,6 +15,7 @@ from sagewizard.mask import mask
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     from sagewizard.clock import Clock
     from sagewizard.target import Target
@@ -67,12 +68,19 @@ class Api:
     """Makes calls for one run. Raises botocore's own exceptions; whoever runs the step translates them."""
 
     def __init__(
-        self, target: Target, *, clock: Clock, cancel: threading.Event, observer: CallObserver | None = None
+        self,
+        target: Target,
+        *,
+        clock: Clock,
+        cancel: threading.Event,
+        observer: CallObserver | None = None,
+        guard: Callable[[], None] | None = None,
     ) -> None:
         self._target = target
         self._clock = clock
         self._cancel = cancel
         self._observer = observer
+        self._guard = guard
         keys = target.credentials
         self._secrets = tuple(s for s in (keys.secret_key, keys.session_token) if s) if keys else ()
 
@@ -81,6 +89,7 @@ class Api:
     ) -> dict[str, Any]:
         """Call an operation by its API name, e.g. `("sagemaker", "CreateModel", ModelName=...)`.
 
+        `guard` is asked before each call and may end the run by raising.
         With `show=False` (polling, looking up) only failures are recorded, and not that something is missing.
         """
         from botocore import xform_name
@@ -91,6 +100,8 @@ class Api:
             attempt += 1
             if self._cancel.is_set():
                 raise CancelledError("The run was cancelled.")
+            if self._guard is not None:
+                self._guard()
             started = self._clock.monotonic()
             try:
                 response: dict[str, Any] = method(**parameters)

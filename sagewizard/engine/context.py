@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sagewizard.engine import tagging
 from sagewizard.errors import CancelledError, UsageError
 from sagewizard.events import AliveResource, CostChanged, Event, ResourceCreated, StepProgressed, Warned
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from sagewizard.clock import Clock
     from sagewizard.engine.api import Api
+    from sagewizard.engine.budget import Budget
     from sagewizard.engine.costs import CostMeter
     from sagewizard.engine.ledger import Entry, Ledger
     from sagewizard.engine.recorder import Recorder
@@ -41,6 +43,7 @@ class RunContext:
     meter: CostMeter
     api: Api
     step: str = ""
+    budget: Budget | None = None
     on_disk: bool = False
     _dataset: Table | None = None
     _cost_lock: threading.Lock = field(default_factory=threading.Lock)
@@ -118,17 +121,23 @@ class RunContext:
         return found
 
     def tags(self) -> list[dict[str, str]]:
-        """Return the tags that everything of this run carries."""
-        return [
-            {"Key": "sagewizard:run", "Value": self.run_id},
-            {"Key": "sagewizard:recipe", "Value": self.recipe.name},
-        ]
+        """Return the tags that everything of this run carries; every key begins with `sagewizard:`."""
+        return tagging.tags(
+            {
+                "run": self.run_id,
+                "recipe": self.recipe.name,
+                "owner": self.target.owner or self.target.name,
+                "expires": tagging.expires(self.clock.now()),
+            }
+        )
 
     def intend(
         self, kind: str, name: str, *, component: str = "", instance_type: str = "", count: int = 0
     ) -> Entry:
-        """Enter something into the ledger that is about to be made."""
+        """Enter something into the ledger that is about to be made; BudgetReachedError if it is too dear."""
         hourly, source = self.meter.price(instance_type, component, count) if component else (None, "")
+        if self.budget is not None and component:
+            self.budget.commit(kind, name, component, hourly, instance_type)
         return self.ledger.intend(
             run_id=self.run_id, target=self.target.name, account=self.target.account_id,
             region=self.target.region, kind=kind, name=name, now=self.clock.now(), component=component,

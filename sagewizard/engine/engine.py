@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 from sagewizard.clock import Clock, SystemClock
 from sagewizard.engine import state as states
 from sagewizard.engine.api import Api
+from sagewizard.engine.budget import check_budget
 from sagewizard.engine.faults import translate
 from sagewizard.engine.ledger import Ledger
 from sagewizard.engine.opening import context_of
 from sagewizard.engine.recorder import Recorder
 from sagewizard.engine.steps import STEPS
 from sagewizard.engine.teardown import Teardown
-from sagewizard.errors import CancelledError, JobFailedError, SageWizardError, UsageError
+from sagewizard.errors import BudgetReachedError, CancelledError, JobFailedError, SageWizardError, UsageError
 from sagewizard.events import (
     Event,
     RunCancelled,
@@ -61,13 +62,17 @@ class Engine:
         until: str | None = None,
         cancel: threading.Event | None = None,
         keep: bool = False,
+        budget: float | None = None,
     ) -> Iterator[Event]:
         """Run a recipe, or go on with a run of it, and yield what happens.
 
         With the `run_id` of an earlier run, finished steps are skipped; `from_step` does that step and all
         after it again (without `run_id`: in the newest run of the recipe that got so far). `until` is the
-        last step to do. `keep` leaves out the teardown. The last event is always RunFinished, RunFailed or
-        RunCancelled. Raises UsageError at once when what is asked for cannot be.
+        last step to do. `keep` leaves out the teardown. With a `budget` in USD the run stops, and tears down
+        what it made, before it would cost more; a run that goes on keeps the one it had.
+
+        The last event is always RunFinished, RunFailed or RunCancelled. Raises UsageError at once when what
+        is asked for cannot be.
         """
         cancel = cancel or threading.Event()
         for name in (from_step, until):
@@ -80,8 +85,10 @@ class Engine:
             raise UsageError(f"The step {until} comes before {from_step}.", remedy="Swap --from and --until.")
         if from_step == recipe.steps[0] and run_id is None:
             from_step = None
+        if budget is not None:
+            check_budget(budget, recipe.steps, until=until, keep=keep)
         existing = self._existing(recipe, run_id, from_step)
-        run = _Run(self, recipe, existing, run_id, from_step, until, cancel, keep)
+        run = _Run(self, recipe, existing, run_id, from_step, until, cancel, keep, budget)
         return run.stream()
 
     def _existing(self, recipe: Recipe, run_id: str | None, from_step: str | None) -> states.RunState | None:
@@ -163,6 +170,7 @@ class _Run:
         until: str | None,
         cancel: threading.Event,
         keep: bool,
+        budget: float | None,
     ) -> None:
         self.engine = engine
         self.recipe = recipe
@@ -192,6 +200,7 @@ class _Run:
         )
         state.overrides = dict(recipe.settings)
         state.keep = keep
+        state.budget = state.budget if budget is None else budget
         recorder = Recorder(state.run_id, self.clock)
         self.recorder = recorder
         self.context = context_of(
@@ -250,12 +259,46 @@ class _Run:
                 step.status = "failed"
                 # A job that failed keeps its name for ever: doing the step again needs another one.
                 step.retry_under_new_name = isinstance(error, JobFailedError)
+            self._stop_spending()
+            alive = context.alive()
+            remains = (
+                isinstance(error, BudgetReachedError)
+                and not context.target.simulated
+                and any(resource.hourly_usd for resource in alive)
+            )
             self._end("failed", str(error))
             self.recorder.emit(
                 RunFailed, error=type(error).__name__, message=error.message, remedy=error.remedy,
-                exit_code=int(error.exit_code), step=context.step, where=error.where,
-                resumable=context.on_disk, alive=context.alive(),
+                exit_code=int(ExitCode.BILLABLE_REMAINS if remains else error.exit_code), step=context.step,
+                where=error.where, resumable=context.on_disk, alive=alive,
             )  # fmt: skip
+
+    def _stop_spending(self) -> None:
+        """Tear down what a run with a budget has made: once it has ended, nobody watches the bill."""
+        context = self.context
+        if context.budget is None:
+            return
+        context.budget.close()
+        entries = [e for e in context.ledger.alive(run_id=context.run_id) if e.kind != "s3-prefix"]
+        if not entries:
+            return
+        context.progress(f"Deleting what the run has made: {len(entries)} resources")
+        try:
+            report = self._teardown().delete(entries)
+        except Exception as problem:
+            # Whatever stopped it, the run's own reason comes first, and what is alive is listed with it.
+            context.warn(f"Not everything could be deleted: {translate(problem, context).message}")
+            return
+        context.cost_changed()
+        kinds = {entry.kind for entry in report.deleted}
+        states.after_teardown(context.state, kinds, all_gone=not report.failed)
+
+    def _teardown(self) -> Teardown:
+        context = self.context
+        return Teardown(
+            context.target, context.api, context.ledger, context.clock, context.cancel, context.emit,
+            context.meter,
+        )  # fmt: skip
 
     def _end(self, status: states.Status, error: str) -> None:
         self.context.state.status = status
@@ -319,10 +362,7 @@ class _Run:
             entries = [e for e in context.ledger.alive(run_id=context.run_id) if e.kind != "s3-prefix"]
             if entries:
                 context.progress(f"Deleting what the earlier attempt left: {len(entries)} resources")
-                Teardown(
-                    context.target, context.api, context.ledger, context.clock, context.cancel,
-                    context.emit, context.meter,
-                ).delete(entries)  # fmt: skip
+                self._teardown().delete(entries)
         context.save()
 
     def _step(self, name: str, number: int) -> None:
@@ -330,6 +370,8 @@ class _Run:
         context.check_cancel()
         context.step = name
         step = context.state.step(name)
+        if name == "teardown" and context.budget is not None:
+            context.budget.close()
         step.status = "running"
         context.save()
         options = dict(recipe.step_values(name))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sagewizard.engine import state as states
 from sagewizard.engine.api import Api
+from sagewizard.engine.budget import Budget
 from sagewizard.engine.context import RunContext
 from sagewizard.engine.costs import CostMeter
 from sagewizard.errors import UsageError
@@ -52,6 +53,7 @@ def context_of(
     """Return the context of a run; its meters go on, its calls are recorded."""
     meter = CostMeter(target, clock)
     meter.restore(state.meters)
+    budget = None if state.budget is None else Budget(state.budget, meter, poll_seconds=target.poll_seconds)
 
     def called(**call: object) -> None:
         recorder.emit(ApiCalled, **call)
@@ -67,6 +69,7 @@ def context_of(
         recorder=recorder,
         ledger=ledger,
         meter=meter,
-        api=Api(target, clock=clock, cancel=cancel, observer=called),
+        api=Api(target, clock=clock, cancel=cancel, observer=called, guard=budget.check if budget else None),
+        budget=budget,
         on_disk=on_disk,
     )

@@ -60,6 +60,7 @@ class RunState:
     usd: float = 0.0
     meters: list[dict[str, Any]] = field(default_factory=list)
     simulated: bool = False
+    budget: float | None = None
     steps: dict[str, StepState] = field(default_factory=dict)
     format: int = FORMAT
 

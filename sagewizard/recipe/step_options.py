@@ -29,6 +29,22 @@ def _count(section: str) -> Option:
     )
 
 
+def spot(section: str) -> Option:
+    """Return the option of a step whose training jobs may take spare capacity."""
+    return Option(
+        section,
+        Hyperparameter(
+            "spot",
+            Kind.BOOLEAN,
+            "Spot training",
+            "Train on spare capacity, which costs up to 90 % less and can be taken away: the job then waits and "
+            "goes on, from its checkpoint where the algorithm writes one.",
+            "false",
+            advanced=True,
+        ),
+    )
+
+
 def _fraction(name: str, title: str, default: str, text: str) -> Option:
     interval = Interval(low=0, high=1, low_open=True, high_open=True)
     return Option("dataset", Hyperparameter(name, Kind.FLOAT, title, text, default, interval=interval))
@@ -103,6 +119,7 @@ STEP_OPTIONS: dict[str, tuple[Option, ...]] = {
                 "SageMaker stops the job after this time, so that it cannot cost more.",
             ),
         ),
+        spot("train"),
         Option(
             "train",
             Hyperparameter(
@@ -189,7 +206,7 @@ STEP_OPTIONS: dict[str, tuple[Option, ...]] = {
                 3600,
                 60,
                 432_000,
-                "The wait for the job ends after this time.",
+                "The job is stopped after this time, so that it cannot cost more.",
             ),
         ),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sagewizard.algorithms import Hyperparameter, Interval, Kind
 from sagewizard.recipe.options import Option
+from sagewizard.recipe.step_options import spot
 
 STRATEGIES = ("Bayesian", "Random", "Grid", "Hyperband")
 TUNED, BETTER = "tuned", "better"
@@ -115,4 +116,5 @@ TUNE_OPTIONS: tuple[Option, ...] = (
         "max_runtime_seconds", "Longest run", "3600", 60, 432_000,
         "SageMaker stops a training job after this time, so that it cannot cost more.",
     ),
+    spot("tune"),
 )  # fmt: skip

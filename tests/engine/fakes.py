@@ -77,6 +77,8 @@ class FakeTarget:
         self.poll_seconds = 1.0
         self.endpoint_url = None
         self.profile = None
+        self.owner = "ada"
+        self.quotas = None
         self.credentials = Credentials("AKIAIOSFODNN7EXAMPLE", SECRET)
         self.faults: dict[str, list[BaseException]] = {}
         self.after: dict[str, list[BaseException]] = {}

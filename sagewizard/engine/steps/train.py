@@ -13,6 +13,7 @@ from sagewizard.engine.cross_validation import cross_validate
 from sagewizard.engine.following import JobWatch
 from sagewizard.engine.formats import format_of
 from sagewizard.engine.logs import LogFollower, MetricReader
+from sagewizard.engine.spot import savings, stopping
 from sagewizard.engine.steps.result import StepResult
 from sagewizard.engine.waiting import wait_until
 from sagewizard.errors import JobFailedError, UsageError
@@ -106,6 +107,7 @@ def training_request(context: RunContext, name: str) -> dict[str, Any]:
         parameters |= scripts.hyperparameters(recipe, prepared["script"], name, target.region)
     return {
         "TrainingJobName": name,
+        **stopping(context, name),
         "AlgorithmSpecification": algorithm,
         "RoleArn": target.role_arn,
         "HyperParameters": parameters,
@@ -116,9 +118,14 @@ def training_request(context: RunContext, name: str) -> dict[str, Any]:
             "InstanceCount": context.number("instance_count"),
             "VolumeSizeInGB": context.number("volume_gb"),
         },
-        "StoppingCondition": {"MaxRuntimeInSeconds": context.number("max_runtime_seconds")},
         "Tags": context.tags(),
     }
+
+
+def _longest(request: dict[str, Any]) -> int:
+    """Return the seconds that a job may take, waiting for spare capacity included."""
+    condition = request["StoppingCondition"]
+    return int(condition.get("MaxWaitTimeInSeconds") or condition["MaxRuntimeInSeconds"])
 
 
 def _check_same(context: RunContext, name: str, request: dict[str, Any]) -> None:
@@ -148,7 +155,7 @@ def _follow(context: RunContext, name: str, request: dict[str, Any]) -> dict[str
     return wait_until(
         look, lambda answer: answer["TrainingJobStatus"] in ENDED, clock=context.clock, cancel=context.cancel,
         every=context.target.poll_seconds,
-        limit=request["StoppingCondition"]["MaxRuntimeInSeconds"] + WAIT_BEYOND_RUNTIME,
+        limit=_longest(request) + WAIT_BEYOND_RUNTIME,
         what=f"The training job {name}",
         remedy="It may still be running: resume the run to go on waiting, or tear it down.",
     )  # fmt: skip
@@ -192,10 +199,14 @@ def _result(name: str, answer: dict[str, Any]) -> StepResult:
         metric["MetricName"]: float(metric["Value"]) for metric in answer.get("FinalMetricDataList", [])
     }
     billed = int(answer.get("BillableTimeInSeconds", 0))
+    took = int(answer.get("TrainingTimeInSeconds") or 0)
+    spot = {"spot_savings": saved} if (saved := savings(answer)) is not None else {}
+    words = "" if saved is None else f" of {took} s: spot training saved {saved:.0%}"
     return StepResult(
-        f"Trained, {billed} s billed" + _shown(metrics),
+        f"Trained, {billed} s billed{words}" + _shown(metrics),
         {
             "job": name,
+            **spot,
             "model_artifact": answer["ModelArtifacts"]["S3ModelArtifacts"],
             "billable_seconds": billed,
             "metrics": metrics,

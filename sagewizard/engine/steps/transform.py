@@ -16,14 +16,17 @@ from sagewizard.engine.steps.deploy import ensure_model
 from sagewizard.engine.steps.predict import is_right
 from sagewizard.engine.steps.result import StepResult
 from sagewizard.engine.waiting import wait_until
-from sagewizard.errors import JobFailedError
+from sagewizard.errors import JobFailedError, WaitTimeoutError
 from sagewizard.events import PredictionsCompared
 
 if TYPE_CHECKING:
     from sagewizard.engine.context import RunContext
+    from sagewizard.engine.ledger import Entry
 
 KIND = "transform-job"
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
+# A job has two minutes to end after it was asked to.
+STOP_LIMIT = 600.0
 ENDED = ("Completed", "Failed", "Stopped")
 FILE = "predictions-transform.csv"
 # The output as the job wrote it, one answer a line.
@@ -51,7 +54,7 @@ def run(context: RunContext) -> StepResult:
         adopted = True
         arn = context.api("sagemaker", "DescribeTransformJob", TransformJobName=name)["TransformJobArn"]
     context.made(entry, arn, adopted=adopted)
-    answer = _follow(context, name)
+    answer = _follow(context, name, entry)
     status = answer["TransformJobStatus"]
     context.ledger.deleted(entry.id, now=context.clock.now(), note=f"ended: {status}")
     context.cost_changed()
@@ -95,7 +98,7 @@ def _input(prepared: dict[str, Any]) -> str:
     return str(prepared.get("batch") or prepared["channels"]["test"])
 
 
-def _follow(context: RunContext, name: str) -> dict[str, Any]:
+def _follow(context: RunContext, name: str, entry: Entry) -> dict[str, Any]:
     watch = JobWatch(context, KIND, name, LogFollower(context.api, LOG_GROUP, f"{name}/"))
 
     def look() -> dict[str, Any]:
@@ -116,11 +119,25 @@ def _follow(context: RunContext, name: str) -> dict[str, Any]:
             context.cost_changed(at_most_every=2.0)
         return answer
 
-    return wait_until(
-        look, lambda seen: seen["TransformJobStatus"] in ENDED, clock=context.clock, cancel=context.cancel,
-        every=context.target.poll_seconds, limit=float(context.number("max_runtime_seconds")),
-        what=f"The transform job {name}", remedy="Resume the run to go on waiting, or tear it down.",
-    )  # fmt: skip
+    def wait(limit: float) -> dict[str, Any]:
+        return wait_until(
+            look, lambda seen: seen["TransformJobStatus"] in ENDED, clock=context.clock,
+            cancel=context.cancel, every=context.target.poll_seconds, limit=limit,
+            what=f"The transform job {name}", remedy="Run it again with a longer transform.max_runtime_seconds.",
+        )  # fmt: skip
+
+    try:
+        return wait(float(context.number("max_runtime_seconds")))
+    except WaitTimeoutError as late:
+        # A transform job has no MaxRuntimeInSeconds of its own: whoever made it has to end it.
+        context.api("sagemaker", "StopTransformJob", TransformJobName=name)
+        answer = wait(STOP_LIMIT)
+        if answer["TransformJobStatus"] == "Completed":
+            return answer
+        late.message = f"{late.message.rstrip('.')}, and was stopped."
+        context.ledger.deleted(entry.id, now=context.clock.now(), note="stopped at its longest run")
+        context.state.step(context.step).retry_under_new_name = True
+        raise
 
 
 def _result(context: RunContext, name: str, answer: dict[str, Any]) -> StepResult:

@@ -65,6 +65,8 @@ def run(context: RunContext) -> StepResult:
     )
     answer = _follow(context, name, tuning, trials)
     status = answer["HyperParameterTuningJobStatus"]
+    if context.budget is not None:
+        context.budget.release(KIND, name)
     context.ledger.deleted(entry.id, now=context.clock.now(), note=f"ended: {status}")
     context.cost_changed()
     return _result(context, name, tuning, trials, answer)

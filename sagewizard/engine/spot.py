@@ -1,0 +1,59 @@
+"""How long a training job may take, on demand or on spare capacity, and what the spare capacity saved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sagewizard.engine.costs import TRAINING
+from sagewizard.errors import UsageError
+
+if TYPE_CHECKING:
+    from sagewizard.engine.context import RunContext
+
+WRITES_CHECKPOINTS: Final = ("xgboost",)
+"""The built-in algorithms that go on from a checkpoint; a script may write its own to /opt/ml/checkpoints."""
+
+LONGEST_WITHOUT_CHECKPOINT: Final = 3600
+"""SageMaker gives an algorithm that cannot go on no more seconds than this, waiting included."""
+
+WAIT_SECONDS: Final = 3600
+"""For spare capacity, on top of the job's own longest run."""
+
+
+def stopping(context: RunContext, name: str) -> dict[str, Any]:
+    """Return the members of CreateTrainingJob that end the job `name` in any case.
+
+    With a budget the longest run is what the budget can pay, so that it holds even when nobody is there to
+    stop the job. UsageError when a spot job could not be given the time it asks for.
+    """
+    longest = context.number("max_runtime_seconds")
+    if context.budget is not None:
+        count = context.number("instance_count")
+        if context.step == "tune":
+            count *= context.number("parallel")
+        hourly, _source = context.meter.price(context.text("instance_type"), TRAINING, count)
+        longest = context.budget.longest_seconds(TRAINING, hourly, longest)
+    if not context.recipe.value(f"{context.step}.spot"):
+        return {"StoppingCondition": {"MaxRuntimeInSeconds": longest}}
+    algorithm = context.recipe.algorithm
+    checkpoint = algorithm.script_mode or algorithm.name in WRITES_CHECKPOINTS
+    if not checkpoint and longest > LONGEST_WITHOUT_CHECKPOINT:
+        raise UsageError(
+            f"{algorithm.name} writes no checkpoints, so SageMaker gives a spot job of it"
+            f" {LONGEST_WITHOUT_CHECKPOINT:,} s at most, and {longest:,} s are asked for.",
+            remedy=f"Set {context.step}.max_runtime_seconds={LONGEST_WITHOUT_CHECKPOINT}, or leave out spot.",
+        )
+    wait = longest + WAIT_SECONDS if checkpoint else LONGEST_WITHOUT_CHECKPOINT
+    return {
+        "StoppingCondition": {"MaxRuntimeInSeconds": longest, "MaxWaitTimeInSeconds": wait},
+        "EnableManagedSpotTraining": True,
+        **({"CheckpointConfig": {"S3Uri": context.s3("checkpoints", name)}} if checkpoint else {}),
+    }
+
+
+def savings(answer: dict[str, Any]) -> float | None:
+    """Return the share that a spot job saved, by what its description says is billed; None without spot."""
+    took = float(answer.get("TrainingTimeInSeconds") or 0.0)
+    if not answer.get("EnableManagedSpotTraining") or took <= 0:
+        return None
+    return max(0.0, 1.0 - float(answer.get("BillableTimeInSeconds") or 0.0) / took)
