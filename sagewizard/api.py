@@ -58,6 +58,7 @@ def run(
     until: str | None = None,
     keep: bool = False,
     cancel: threading.Event | None = None,
+    budget: float | None = None,
 ) -> RunResult:
     """Run a recipe, by name, path or loaded, and return what came out.
 
@@ -77,7 +78,13 @@ def run(
         target = open_target(target, home)
     folder, evaluation, end = Path(), None, None
     stream = Engine(target, settings=home).run(
-        loaded, run_id=run_id, from_step=from_step, until=until, keep=keep, cancel=cancel
+        loaded,
+        run_id=run_id,
+        from_step=from_step,
+        until=until,
+        keep=keep,
+        cancel=cancel,
+        budget=budget,
     )
     for event in stream:
         if on_event is not None:

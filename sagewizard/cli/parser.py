@@ -10,11 +10,14 @@ from typing import Any
 
 TARGETS = ("sandbox", "aws")
 
+_YES = "do not ask; on AWS together with --budget, which says how much may be spent"
+
 _EPILOG = """\
 exit codes:
   0 done    1 a job failed    2 wrong usage or input, nothing was created
   3 the target does not answer or refuses who asks    4 something took too long
-  5 done or not, but something that costs money is still there    130 interrupted
+  5 done or not, but something that costs money is still there
+  6 the budget did not suffice: stopped before it was passed, and torn down    130 interrupted
 
 environment:
   SAGEWIZARD_HOME   where runs, the ledger, the sandbox and the cache are kept
@@ -110,6 +113,10 @@ def _how(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--until", metavar="STEP", help="stop after this step")
     parser.add_argument("--keep", action="store_true", help="leave out the teardown: everything stays")
+    parser.add_argument(
+        "--budget", metavar="USD", type=float,
+        help="stop and tear down before the run would cost more; in the sandbox, what AWS would charge",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one event a line on stdout")
     parser.add_argument("--quiet", action="store_true", help="no narration on stderr")
     _instructor(parser)
@@ -128,8 +135,9 @@ def _run(commands: Any) -> None:
     _how(run)
     _target(run)
     run.add_argument(
-        "--yes", action="store_true", help="do not ask (the account number on AWS is asked for all the same)"
+        "--dry-run", action="store_true", help="show the plan and what it costs on AWS; nothing is created"
     )
+    run.add_argument("--yes", action="store_true", help=_YES)
 
 
 def _recipes(commands: Any) -> None:
@@ -175,7 +183,7 @@ def _runs(commands: Any) -> None:
         "--profile", metavar="NAME", help="profile of your AWS configuration, for a run on AWS"
     )
     resume.add_argument("--role", metavar="ARN", help="execution role, for a run on AWS")
-    resume.add_argument("--yes", action="store_true", help="do not ask")
+    resume.add_argument("--yes", action="store_true", help=_YES)
     compare = _add(runs, "compare", "runs:compare", "set two runs side by side, and what differs")
     compare.add_argument("one", metavar="A", help="id of a run, part of it, or `last`")
     compare.add_argument("other", metavar="B", help="another one")

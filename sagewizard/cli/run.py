@@ -35,7 +35,17 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_module.load()
     recipe = finding.load(options.recipe).with_settings(parse_settings(options.settings))
     check_steps(recipe, options.from_step, options.until)
-    target = open_for(options, settings, options.target, options.region)
+    check_spending(options, recipe, options.target)
+    if options.dry_run:
+        from sagewizard.cli.planning import dry_run
+
+        return dry_run(options, settings, recipe)
+    if options.target == "sandbox":
+        target = open_for(options, settings, options.target, options.region)
+    else:
+        from sagewizard.cli.planning import open_and_confirm
+
+        target, recipe = open_and_confirm(options, settings, recipe, options.target, options.region)
     return _follow(options, settings, recipe, target, options.recipe, run_id=None)
 
 
@@ -50,7 +60,16 @@ def resume(options: argparse.Namespace) -> int:
     recipe = recipe_of(settings, state).with_settings(parse_settings(options.settings))
     check_steps(recipe, options.from_step, options.until)
     check_changes(recipe, parse_settings(options.settings), options.from_step, state)
-    target = open_for(options, settings, state.target, state.region)
+    if options.budget is None:
+        options.budget = state.budget
+    check_spending(options, recipe, state.target)
+    if state.target == "sandbox":
+        target = open_for(options, settings, state.target, state.region)
+    else:
+        from sagewizard.cli.planning import open_and_confirm
+
+        done = [name for name, step in state.steps.items() if step.status == "finished"]
+        target, recipe = open_and_confirm(options, settings, recipe, state.target, state.region, done=done)
     return _follow(options, settings, recipe, target, state.recipe, run_id=state.run_id)
 
 
@@ -108,8 +127,21 @@ def check_changes(recipe: Recipe, changes: dict[str, str], from_step: str | None
             )
 
 
+def check_spending(options: argparse.Namespace, recipe: Recipe, target: str) -> None:
+    """Refuse a budget that cannot be held, and --yes on AWS without one, before anything else happens."""
+    if options.budget is not None:
+        from sagewizard.engine.budget import check_budget
+
+        check_budget(options.budget, recipe.steps, until=options.until, keep=options.keep)
+    elif options.yes and target != "sandbox" and not getattr(options, "dry_run", False):
+        raise UsageError(
+            "--yes on AWS spends money that nobody was asked for.",
+            remedy="Say how much it may be, as --yes --budget 2.00, or leave out --yes and confirm the plan.",
+        )
+
+
 def open_for(options: argparse.Namespace, settings: Settings, name: str, region: str | None) -> Target:
-    """Open the target; on AWS the account number has to be typed, whatever --yes says."""
+    """Open the target; on AWS the account number has to be typed."""
     from sagewizard.targets import open_target
 
     return open_target(
@@ -155,6 +187,7 @@ def _follow(
         until=options.until,
         cancel=cancel,
         keep=options.keep,
+        budget=options.budget,
     )
     with interruptible(cancel, err):
         try:

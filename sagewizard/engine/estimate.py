@@ -9,6 +9,8 @@ from sagewizard.engine.costs import HOSTING, TRAINING, TRANSFORM
 from sagewizard.engine.tuning_plan import plan_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sagewizard.recipe.recipe import Recipe
     from sagewizard.target import PriceList
 
@@ -44,9 +46,12 @@ class Estimate:
         return tuple(dict.fromkeys(item.price_source for item in self.items if item.price_source))
 
 
-def estimate(recipe: Recipe, prices: PriceList, region: str) -> Estimate:
-    """Estimate one run of a recipe from beginning to end."""
-    minutes: dict[str, float] = {step: recipe.step_minutes(step) for step in recipe.steps}
+def estimate(
+    recipe: Recipe, prices: PriceList, region: str, *, steps: Sequence[str] | None = None
+) -> Estimate:
+    """Estimate one run of a recipe from beginning to end, or of some of its steps."""
+    chosen = recipe.steps if steps is None else steps
+    minutes: dict[str, float] = {step: recipe.step_minutes(step) for step in chosen}
     jobs = [("train", "training", TRAINING), ("transform", "batch transform", TRANSFORM)]
     wanted = [
         (what, step, component, max(0.0, minutes[step] - UNBILLED_START_MINUTES * _jobs(recipe, step)))
@@ -76,7 +81,7 @@ def estimate(recipe: Recipe, prices: PriceList, region: str) -> Estimate:
                 price.source if price else "",
             )
         )
-    return Estimate(tuple(items), sum(item.usd or 0.0 for item in items), recipe.estimated_minutes())
+    return Estimate(tuple(items), sum(item.usd or 0.0 for item in items), sum(minutes.values()))
 
 
 def _jobs(recipe: Recipe, step: str) -> int:

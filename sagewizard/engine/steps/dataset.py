@@ -14,6 +14,7 @@ from sagewizard.data.datasets import load_dataset
 from sagewizard.data.profile import check
 from sagewizard.engine import scripts
 from sagewizard.engine.folds import check_folds
+from sagewizard.engine.plan_instances import SHAPES
 from sagewizard.engine.steps.result import StepResult
 from sagewizard.engine.table import Part, Table
 from sagewizard.errors import DataError, UsageError
@@ -33,15 +34,6 @@ if TYPE_CHECKING:
     from sagewizard.engine.context import RunContext
     from sagewizard.recipe.recipe import Recipe
     from sagewizard.settings import Settings
-
-# Where SageMaker's own model of its API lists the instance types of each component.
-_INSTANCE_SHAPES = {
-    "train": "TrainingInstanceType",
-    "tune": "TrainingInstanceType",
-    "deploy": "ProductionVariantInstanceType",
-    "transform": "TransformInstanceType",
-}
-
 
 def run(context: RunContext) -> StepResult:
     """Load and check; nothing exists yet, here or on the target, when one of the checks fails."""
@@ -277,7 +269,7 @@ def check_row(context: RunContext, table: Table) -> None:
 def check_instances(context: RunContext) -> None:
     """Refuse an instance type that SageMaker does not know for the step; the nearest ones are offered."""
     model = context.target.client("sagemaker").meta.service_model
-    for step, shape in _INSTANCE_SHAPES.items():
+    for step, shape in SHAPES.items():
         if step not in context.recipe.steps:
             continue
         wanted = context.text("instance_type", step)

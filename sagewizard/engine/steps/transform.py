@@ -123,7 +123,8 @@ def _follow(context: RunContext, name: str, entry: Entry) -> dict[str, Any]:
         return wait_until(
             look, lambda seen: seen["TransformJobStatus"] in ENDED, clock=context.clock,
             cancel=context.cancel, every=context.target.poll_seconds, limit=limit,
-            what=f"The transform job {name}", remedy="Run it again with a longer transform.max_runtime_seconds.",
+            what=f"The transform job {name}",
+            remedy="Run it again with a longer transform.max_runtime_seconds.",
         )  # fmt: skip
 
     try:

@@ -1,0 +1,214 @@
+"""The plan of a run before anything exists: what will be made, where, for how long, at what price.
+
+Every front door shows the same plan. It is reckoned from the recipe, a price list and, where there are
+any, the account's quotas; nothing is created, and the target need not be up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sagewizard.engine.estimate import EstimateItem, estimate
+from sagewizard.engine.plan_instances import COMPONENTS, Proposal, propose
+from sagewizard.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sagewizard.recipe.recipe import Recipe
+    from sagewizard.target import PriceList, QuotaList
+
+_WORK = {"training": "train", "tuning": "tune", "endpoint": "deploy", "batch transform": "transform"}
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedResource:
+    """One thing that a step will make; minutes and USD are None for what is not billed by the hour.
+
+    `usd` is for the minutes that the recipe's author expects, `most_usd` for the longest run that SageMaker
+    allows the job. `stays` says that it is still there after the run.
+    """
+
+    step: str
+    what: str
+    count: int
+    instance_type: str = ""
+    instance_count: int = 0
+    minutes: float | None = None
+    hourly_usd: float | None = None
+    usd: float | None = None
+    most_usd: float | None = None
+    price_source: str = ""
+    spot: bool = False
+    stays: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """All that a run will make, in the order of its steps, and what it comes to in USD and minutes.
+
+    `proposals` are instance types that cannot be had and what to take instead; the figures are those of the
+    types as asked for until `accepted` has taken them over. `sources` says of when and whom the prices are.
+    """
+
+    recipe: str
+    title: str
+    target: str
+    simulated: bool
+    region: str
+    account: str
+    bucket: str
+    steps: tuple[str, ...]
+    resources: tuple[PlannedResource, ...]
+    minutes: float
+    usd: float
+    unpriced: tuple[str, ...]
+    sources: tuple[str, ...]
+    proposals: tuple[Proposal, ...]
+    budget: float | None = None
+
+    @property
+    def hourly_after(self) -> float:
+        """What goes on costing each hour after the run, in USD."""
+        return sum(item.hourly_usd or 0.0 for item in self.resources if item.stays)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as plain values."""
+        from dataclasses import asdict
+
+        found = asdict(self)
+        found["hourly_after"] = self.hourly_after
+        for entry, proposal in zip(found["proposals"], self.proposals, strict=True):
+            entry["setting"] = proposal.setting if proposal.proposed else None
+        return found
+
+
+def plan_run(
+    recipe: Recipe,
+    *,
+    target: str,
+    simulated: bool,
+    region: str,
+    prices: PriceList,
+    account: str = "",
+    bucket: str = "",
+    quotas: QuotaList | None = None,
+    from_step: str | None = None,
+    until: str | None = None,
+    done: Sequence[str] = (),
+    keep: bool = False,
+    budget: float | None = None,
+) -> RunPlan:
+    """Return the plan of a run, or of what is left of one when some steps are `done`.
+
+    The arguments are those of `Engine.run` and of a `Target`; nothing is created and no job is asked for.
+    """
+    first = recipe.steps.index(from_step) if from_step in recipe.steps else 0
+    last = recipe.steps.index(until) if until in recipe.steps else len(recipe.steps) - 1
+    again = set(recipe.steps[first:]) if from_step else set()
+    steps = tuple(
+        step
+        for step in recipe.steps[first : last + 1]
+        if (step not in done or step in again) and not (keep and step == "teardown")
+    )
+    found = estimate(recipe, prices, region, steps=steps)
+    gone = "teardown" in steps
+    resources: list[PlannedResource] = []
+    if "prepare" in steps:
+        resources.append(PlannedResource("prepare", "data in S3", 1, stays=not _deletes_data(recipe)))
+    for item in found.items:
+        step = _WORK[item.what]
+        if step == "deploy":
+            resources.append(PlannedResource("deploy", "model", 1, stays=not gone))
+            resources.append(PlannedResource("deploy", "endpoint config", 1, stays=not gone))
+        elif step == "transform" and "deploy" not in recipe.steps:
+            resources.append(PlannedResource("transform", "model", 1, stays=not gone))
+        resources.append(_billed(recipe, step, item, stays=step == "deploy" and not gone))
+    return RunPlan(
+        recipe=recipe.name,
+        title=recipe.title,
+        target=target,
+        simulated=simulated,
+        region=region,
+        account=account,
+        bucket=bucket,
+        steps=steps,
+        resources=tuple(resources),
+        minutes=found.minutes,
+        usd=found.usd,
+        unpriced=tuple(dict.fromkeys(item.instance_type for item in found.items if item.usd is None)),
+        sources=found.sources,
+        proposals=propose(recipe, steps, quotas),
+        budget=budget,
+    )
+
+
+def accepted(recipe: Recipe, plan: RunPlan) -> Recipe:
+    """Return the recipe with the proposals of its plan; UsageError when there is no type to propose."""
+    for proposal in plan.proposals:
+        if not proposal.proposed:
+            raise UsageError(
+                f"{proposal.path}: {proposal.reason}.", remedy=proposal.remedy, where=f"--set {proposal.path}"
+            )
+    return recipe.with_settings({proposal.path: proposal.proposed for proposal in plan.proposals})
+
+
+def refuse_proposals(plan: RunPlan) -> None:
+    """Raise UsageError with the exact settings when a plan has types that cannot be had."""
+    if plan.proposals:
+        reasons = "; ".join(f"{p.path}: {p.reason}" for p in plan.proposals)
+        settings = " ".join(f"--set {p.setting}" for p in plan.proposals if p.proposed)
+        missing = [p.remedy for p in plan.proposals if not p.proposed]
+        raise UsageError(
+            f"Not every instance type can be had. {reasons}.",
+            remedy=" ".join([f"Take others: {settings}" if settings else "", *missing]).strip(),
+        )
+
+
+def check_affordable(plan: RunPlan) -> None:
+    """Raise UsageError when a plan's budget cannot be held or does not suffice."""
+    if plan.budget is None:
+        return
+    if plan.unpriced:
+        raise UsageError(
+            f"No price is known for {', '.join(plan.unpriced)}, so the budget cannot be held.",
+            remedy="Take another instance type, or run without --budget.",
+        )
+    if plan.usd > plan.budget:
+        raise UsageError(
+            f"The plan comes to about ${plan.usd:.2f}, more than the budget of ${plan.budget:.2f}.",
+            remedy="Give a larger --budget, or leave out a step with --until.",
+        )
+
+
+def _billed(recipe: Recipe, step: str, item: EstimateItem, *, stays: bool) -> PlannedResource:
+    jobs = 1
+    most = None
+    if step in ("train", "tune", "transform"):
+        jobs = 1 + recipe.folds if step == "train" else 1
+        if step == "tune":
+            from sagewizard.recipe.tuning import tuning_of
+
+            jobs = tuning_of(recipe).jobs
+        seconds = int(recipe.value(f"{step}.max_runtime_seconds") or 0)
+        most = None if item.hourly_usd is None else item.hourly_usd * seconds / 3600.0 * jobs
+    words = {"train": "training job", "tune": "training job", "deploy": "endpoint"}
+    return PlannedResource(
+        step=step,
+        what=words.get(step, "transform job"),
+        count=jobs,
+        instance_type=item.instance_type,
+        instance_count=item.instance_count,
+        minutes=item.minutes,
+        hourly_usd=item.hourly_usd,
+        usd=item.usd,
+        most_usd=most,
+        price_source=item.price_source,
+        spot=COMPONENTS[step] == "Training" and bool(recipe.value(f"{step}.spot")),
+        stays=stays,
+    )
+
+
+def _deletes_data(recipe: Recipe) -> bool:
+    return "teardown" in recipe.steps and bool(recipe.value("teardown.delete_data"))

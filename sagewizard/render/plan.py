@@ -1,0 +1,110 @@
+"""Owns the plan of a run as text: what will be made, where, for how long, at what price, and whose prices."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from sagewizard.i18n import _
+from sagewizard.render.ink import Ink
+from sagewizard.render.tables import table
+from sagewizard.render.units import hourly, money
+
+if TYPE_CHECKING:
+    from sagewizard.engine.plan import PlannedResource, RunPlan
+
+
+def plan_lines(plan: RunPlan, ink: Ink | None = None) -> list[str]:
+    """Return the plan as lines no wider than the ink; every figure stands with its source."""
+    ink = ink or Ink()
+    where = (
+        _("the sandbox on this machine")
+        if plan.simulated
+        else _("AWS account {account}").format(account=plan.account)
+    )
+    lines = [
+        ink.paint(_("Plan for {recipe} in {where}, {region}").format(
+            recipe=plan.recipe, where=where, region=plan.region
+        ), "bold"),
+        "",
+    ]  # fmt: skip
+    rows = [_row(item) for item in plan.resources]
+    headers = [_("step"), _("makes"), _("instances"), _("min"), _("per hour"), _("about"), _("at most")]
+    lines += table(rows, headers, ink=ink).splitlines() if rows else [_("Nothing is made.")]
+    lines.append("")
+    lines += _wrapped(_total(plan), ink)
+    for extra in (_stays(plan), _unpriced(plan), _budget(plan)):
+        lines += _wrapped(extra, ink) if extra else []
+    if plan.proposals:
+        lines += ["", *proposal_lines(plan, ink)]
+    return lines
+
+
+def proposal_lines(plan: RunPlan, ink: Ink | None = None) -> list[str]:
+    """Return the instance types that cannot be had, each with the reason and what to take instead."""
+    ink = ink or Ink()
+    words = _("On AWS, not every instance type can be had:") if plan.simulated else _(
+        "Not every instance type can be had:"
+    )  # fmt: skip
+    lines = [ink.paint(words, "warn")]
+    for proposal in plan.proposals:
+        lines += _wrapped(
+            f"{proposal.path} {proposal.wanted}: {proposal.reason}. {proposal.remedy}", ink, "  "
+        )
+    return lines
+
+
+def _row(item: PlannedResource) -> list[str]:
+    what = item.what if item.count == 1 else f"{item.count} x {item.what}"
+    if not item.instance_type:
+        return [item.step, what, "", "", "", "", ""]
+    spot = ", " + _("spot") if item.spot else ""
+    return [
+        item.step,
+        what,
+        f"{item.instance_count} x {item.instance_type}{spot}",
+        f"{item.minutes or 0.0:.0f}",
+        hourly(item.hourly_usd),
+        money(item.usd, approximate=True),
+        money(item.most_usd) if item.most_usd is not None else "",
+    ]
+
+
+def _total(plan: RunPlan) -> str:
+    sources = "; ".join(plan.sources)
+    price = _("prices: {sources}").format(sources=sources) if sources else _("no prices")
+    if plan.simulated:
+        words = _(
+            "Here it costs nothing and takes seconds. On AWS it would take about {minutes} minutes and cost"
+            " about {usd} ({price})."
+        )
+    else:
+        words = _("It takes about {minutes} minutes and costs about {usd} ({price}).")
+    return words.format(minutes=f"{plan.minutes:.0f}", usd=money(plan.usd), price=price)
+
+
+def _stays(plan: RunPlan) -> str:
+    if not plan.hourly_after:
+        return ""
+    return _("The endpoint stays after the run and costs {price} until it is deleted.").format(
+        price=hourly(plan.hourly_after)
+    )
+
+
+def _unpriced(plan: RunPlan) -> str:
+    if not plan.unpriced:
+        return ""
+    return _("No price is known for {names}: the sum is without it.").format(names=", ".join(plan.unpriced))
+
+
+def _budget(plan: RunPlan) -> str:
+    if plan.budget is None:
+        return ""
+    words = _("The run stops and tears down before it would pass the budget of {usd}.")
+    return words.format(usd=money(plan.budget))
+
+
+def _wrapped(text: str, ink: Ink, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, max(40, ink.width), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
