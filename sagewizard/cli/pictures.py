@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sagewizard.events import PreviewMade
     from sagewizard.render.ink import Ink
-
-MOST_COLUMNS = 12
 
 
 def preview_lines(event: PreviewMade, ink: Ink) -> list[str]:
@@ -29,10 +26,8 @@ def preview_lines(event: PreviewMade, ink: Ink) -> list[str]:
     from sagewizard.render import table
     from sagewizard.render.units import number
 
-    shown = event.columns[:MOST_COLUMNS]
     rows = [
-        [sample.row, sample.label, *(number(value) for value in sample.values[: len(shown)])]
-        for sample in event.samples
+        [sample.row, sample.label, *(number(value) for value in sample.values)] for sample in event.samples
     ]
-    text = table(rows, ["row", "label", *shown], ink=replace(ink))
+    text = table(rows, ["row", "label", *event.columns], ink=ink, whole=2)
     return text.splitlines()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sagewizard.render.ink import Style
 
 _GAP: Final = 2
-_SMALLEST: Final = 3
-"""Cells below which no column is squeezed: one character and an ellipsis still tell something."""
+_SMALLEST: Final = 6
+"""Cells below which no column of texts is squeezed: a few characters and an ellipsis still tell something."""
 
 _NUMBER: Final = re.compile(r"[~<]?-?\$?[0-9][0-9,]*(\.[0-9]+)?([eE][+-]?[0-9]+)?( ?%|/h)?")
 
@@ -27,12 +27,14 @@ def table(
     ink: Ink | None = None,
     align: Sequence[Align] | None = None,
     styles: Sequence[Style | None] | None = None,
+    whole: int = 0,
 ) -> str:
     """Return the rows as lines no wider than the ink.
 
     A column whose values all are numbers (with a unit sign or none) goes to the right unless `align` says
-    otherwise. The widest columns are cut first; when even the narrowest do not fit, columns at the end are
-    left out and a last line says how many. None is an empty cell. `styles` colours each row.
+    otherwise, and no number is ever cut, only its header. Of the others the widest are cut first; what
+    does not fit even so is left out, from the end, and a last line says how many columns. None is an empty
+    cell. `styles` colours each row. The first `whole` columns are not cut while others can go instead.
     """
     ink = ink or Ink()
     texts = [["" if value is None else clean(value) for value in row] for row in rows]
@@ -46,10 +48,15 @@ def table(
         "right" if _numeric([row[i] for row in texts]) else "left" for i in range(columns)
     ]
     widths = [max(cell_width(row[i]) for row in [*texts, head]) for i in range(columns)]
+    least = [
+        max(cell_width(row[i]) for row in texts) if _numeric([row[i] for row in texts])
+        else widths[i] if i < whole else min(_SMALLEST, widths[i])
+        for i in range(columns)
+    ]  # fmt: skip
     shown = columns
-    while shown > 1 and shown * _SMALLEST + (shown - 1) * _GAP > ink.width:
+    while shown > 1 and sum(least[:shown]) + (shown - 1) * _GAP > ink.width:
         shown -= 1
-    widths = _squeezed(widths[:shown], ink.width - (shown - 1) * _GAP)
+    widths = _squeezed(widths[:shown], least, ink.width - (shown - 1) * _GAP)
 
     def line(row: Sequence[str]) -> str:
         cells = (
@@ -66,9 +73,9 @@ def table(
         ink.paint(line(row), styles[i] if styles and i < len(styles) else None) for i, row in enumerate(texts)
     ]
     if shown < columns:
-        lines.append(
-            fit(f"({columns - shown} more columns do not fit)", ink.width, unicode=ink.unicode).rstrip()
-        )
+        more = columns - shown
+        words = "1 more column does not fit" if more == 1 else f"{more} more columns do not fit"
+        lines.append(fit(f"({words})", ink.width, unicode=ink.unicode).rstrip())
     return "\n".join(lines)
 
 
@@ -77,11 +84,13 @@ def _numeric(values: Sequence[str]) -> bool:
     return bool(filled) and all(_NUMBER.fullmatch(value) for value in filled)
 
 
-def _squeezed(widths: list[int], room: int) -> list[int]:
-    """Take cells from the widest column until all fit; of equals from the last."""
+def _squeezed(widths: list[int], least: list[int], room: int) -> list[int]:
+    """Take cells from the widest column that may lose some until all fit; of equals from the last."""
     widths = list(widths)
-    while sum(widths) > room and max(widths) > 1:
-        at = max(range(len(widths)), key=lambda i: (widths[i], i))
-        second = max((w for i, w in enumerate(widths) if i != at), default=0)
-        widths[at] = max(min(widths[at] - 1, second), widths[at] - (sum(widths) - room), 1)
+    while sum(widths) > room:
+        spare = [i for i, width in enumerate(widths) if width > least[i]]
+        if not spare:
+            # Even a single column is wider than the room.
+            return [min(width, max(room, 1)) for width in widths]
+        widths[max(spare, key=lambda i: (widths[i], i))] -= 1
     return widths

@@ -107,9 +107,22 @@ def test_a_narrow_table_cuts_its_widest_column_first():
 
 
 def test_columns_that_cannot_fit_are_counted():
-    lines = table([list("abcdefgh")], list("12345678"), ink=Ink(width=22)).splitlines()
-    assert lines[-1] == "(4 more columns do no…"
+    texts = [letter * 9 for letter in "abcdefgh"]
+    lines = table([texts], list("12345678"), ink=Ink(width=22)).splitlines()
+    assert lines[-2].startswith("aaaaa…  bbbbb…  ")
+    assert lines[-1] == "(5 more columns do no…"
     assert table([["a"]], ink=Ink(unicode=False)) == "a"
+
+
+def test_a_number_is_never_cut():
+    rows = [[1, "class_0", 12.3456, 1.5, "a long remark"]]
+    lines = table(rows, ["row", "label", "alcohol", "proline", "note"], ink=Ink(width=32)).splitlines()
+    assert lines[-1].split() == ["1", "class…", "12.3456", "1.5", "a", "lon…"]
+    lines = table(
+        rows, ["row", "label", "alcohol", "proline", "note"], ink=Ink(width=24), whole=2
+    ).splitlines()
+    assert lines[-2].split() == ["1", "class_0", "12.3456", "1.5"]
+    assert lines[-1] == "(1 more column does not…"
 
 
 def test_rows_of_different_lengths_and_no_rows_are_fine():
