@@ -1,0 +1,344 @@
+"""The jobs of the flavor `boto3`: training with or without folds, tuning, batch transform."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sagewizard.codegen import evaluating
+from sagewizard.codegen.plan import Section
+from sagewizard.codegen.pretty import Code, assign, call, literal, quoted
+from sagewizard.engine.formats import RECORDIO
+from sagewizard.recipe import ranges as recipe_ranges
+from sagewizard.recipe import tuning as recipe_tuning
+
+if TYPE_CHECKING:
+    from sagewizard.codegen.reading import Reading
+
+_CHANNEL = '''\
+def channel(name, uri):
+    """Describe where a training job finds one of its inputs."""
+    return {
+        "ChannelName": name,
+        "DataSource": {
+            "S3DataSource": {
+                "S3DataType": "S3Prefix",
+                "S3Uri": uri,
+                "S3DataDistributionType": "FullyReplicated",
+            }
+        },
+        "ContentType": "{content_type}",
+        "CompressionType": "None",
+        "RecordWrapperType": "None",
+    }'''
+
+
+def channels_of(run: Reading) -> dict[str, str]:
+    """Return the channels of the training job by the part of the data that goes into them."""
+    return {part: name for part, name in run.wire.channels.items() if part in run.parts}
+
+
+def _image(run: Reading) -> list[str]:
+    from sagewizard.codegen.boto3_flavor import image_of
+
+    return list(assign("IMAGE", image_of(run)))
+
+
+def _definition(run: Reading, step: str) -> dict[str, Any]:
+    """Return what describes a training job apart from its name, hyperparameters and tags."""
+    algorithm: dict[str, Any] = {"TrainingImage": Code("IMAGE"), "TrainingInputMode": "File"}
+    metrics = run.recipe.file.algorithm.metrics
+    if metrics:
+        algorithm["MetricDefinitions"] = [{"Name": name, "Regex": regex} for name, regex in metrics.items()]
+    return {
+        "AlgorithmSpecification": algorithm,
+        "RoleArn": Code("ROLE"),
+        "InputDataConfig": Code("channels"),
+        "OutputDataConfig": {"S3OutputPath": Code('f"s3://{BUCKET}/{NAME}/output"')},
+        "ResourceConfig": {
+            "InstanceType": run.text("instance_type", step),
+            "InstanceCount": run.number("instance_count", step),
+            "VolumeSizeInGB": run.number("volume_gb", step),
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": run.number("max_runtime_seconds", step)},
+    }
+
+
+def _shared(run: Reading) -> list[str]:
+    """Return lines that define `channel`, `IMAGE` and `channels`."""
+    code = [*_CHANNEL.replace("{content_type}", run.wire.content_type).split("\n"), "", "", *_image(run)]
+    listed = [Code(f'channel("{name}", {part}_uri)') for part, name in channels_of(run).items()]
+    return [*code, *assign("channels", listed)]
+
+
+def _script_parameters(run: Reading, job: str) -> list[str]:
+    """Return lines that add what the image of script mode reads itself; its values are JSON."""
+    if not run.recipe.algorithm.script_mode:
+        return []
+    return [
+        "# What the image reads itself; in script mode every such value is JSON.",
+        "hyperparameters |= {",
+        '    "sagemaker_program": json.dumps(SCRIPT),',
+        '    "sagemaker_submit_directory": json.dumps(script_uri),',
+        '    "sagemaker_container_log_level": "20",',
+        f'    "sagemaker_job_name": json.dumps({job}),',
+        '    "sagemaker_region": json.dumps(REGION),',
+        "}",
+    ]
+
+
+def _needs(run: Reading) -> list[str]:
+    needs = ["sagemaker", "NAME", "TAGS", "ROLE", "BUCKET", "wait_for"]
+    needs += [f"{part}_uri" for part in channels_of(run)]
+    return needs + (["SCRIPT", "script_uri", "REGION"] if run.recipe.algorithm.script_mode else [])
+
+
+def train(run: Reading) -> Section:
+    """Return the section that trains, each fold of a cross-validation first where there is one."""
+    folds = run.recipe.folds
+    code = [*_shared(run), *assign("hyperparameters", run.recipe.effective_hyperparameters())]
+    needs, imports, packages = _needs(run), [], ["boto3"]
+    definition = _definition(run, "train")
+    if folds:
+        definition["InputDataConfig"] = Code("inputs")
+    request = {
+        "TrainingJobName": Code("job"), "HyperParameters": Code("hyperparameters"), **definition,
+        "Tags": Code("TAGS"),
+    }  # fmt: skip
+    described = "sagemaker.describe_training_job"
+    wait = f'wait_for({described}, "TrainingJobStatus", TrainingJobName={{}})'
+    if folds:
+        lines = [f"    {line}" for line in call("sagemaker.create_training_job", request)]
+        code += [
+            "", "", "def run_job(job, inputs):", '    """Train, wait, and return what became of the job."""',
+            *[f"    {line}" for line in _script_parameters(run, "job")],
+            *lines, f"    return {wait.format('job')}", "", "",
+        ]  # fmt: skip
+        code += _folds(run)
+        needs += ["s3", *(f"{part}_{kind}" for part in channels_of(run) for kind in "xy")]
+        needs.append("to_recordio" if run.wire.content_type == RECORDIO else "to_csv")
+        imports += ["import io", "import numpy as np",
+                    f"from sklearn.model_selection import {_divider(run)}"]  # fmt: skip
+        packages += ["numpy", "scikit-learn"]
+        code += ["", 'training_job = f"{NAME}-train"', "trained = run_job(training_job, channels)"]
+    else:
+        request["TrainingJobName"] = Code("training_job")
+        code += ["", 'training_job = f"{NAME}-train"', *_script_parameters(run, "training_job"),
+                 *call("sagemaker.create_training_job", request),
+                 "trained = wait_for(",
+                 f'    {described}, "TrainingJobStatus", TrainingJobName=training_job', ")"]  # fmt: skip
+    if run.recipe.algorithm.script_mode:
+        imports.append("import json")
+    code += [
+        'model_data = trained["ModelArtifacts"]["S3ModelArtifacts"]',
+        'for metric in trained.get("FinalMetricDataList", []):',
+        "    print(f\"{metric['MetricName']:45} {metric['Value']:.5g}\")",
+    ]
+    made = run.outputs("train")
+    known = {"IMAGE": tuple(_image(run))}
+    if made:
+        known |= {
+            "training_job": assign("training_job", made["job"]),
+            "model_data": assign("model_data", made["model_artifact"]),
+        }
+    alone = "tune" not in run.steps
+    provides = ("training_job", "trained", "channel", "channels", "IMAGE", "hyperparameters")
+    return Section(
+        run.title("train"), tuple(code), step="train", text=run.lesson("train"), imports=tuple(imports),
+        provides=(*provides, *(("model_data",) if alone else ())), needs=tuple(dict.fromkeys(needs)),
+        known=known, packages=tuple(packages),
+    )  # fmt: skip
+
+
+def _divider(run: Reading) -> str:
+    from sagewizard.engine.folds import stratified
+
+    return "StratifiedKFold" if stratified(run.recipe) else "KFold"
+
+
+def _folds(run: Reading) -> list[str]:
+    """Return lines that train once for each fold and print mean and spread of each figure."""
+    wire, count = run.wire, run.recipe.folds
+    seed = int(run.recipe.value("dataset.seed") or 0)
+    recordio = wire.content_type == RECORDIO
+    writer = "to_recordio" if recordio else "to_csv"
+    encoded = "" if recordio else ".encode()"
+    parts = list(channels_of(run))
+    pool = {kind: ", ".join(f"{part}_{kind}" for part in parts) for kind in "xy"}
+    strata = "pool_y" if _divider(run) == "StratifiedKFold" else ""
+    labels = ", pool_y[chosen]" if wire.labels else ""
+    start = f"{wire.channels['validation']}:"
+    lines = [
+        "# Cross-validation: the rows that are not the test part, in folds; each is held back once.",
+        f"pool_x, pool_y = np.concatenate([{pool['x']}]), np.concatenate([{pool['y']}])",
+        f"folds = {_divider(run)}({count}, shuffle=True, random_state={seed})",
+        "figures = {}",
+        f"pairs = folds.split(pool_x{', ' + strata if strata else ''})",
+        "for number, (train_rows, held_back) in enumerate(pairs, 1):",
+        "    inputs = []",
+        "    for name, folder, chosen in [",
+        f'        ("{wire.channels["train"]}", "{wire.folders["train"]}", train_rows),',
+        f'        ("{wire.channels["validation"]}", "{wire.folders["validation"]}", held_back),',
+        "    ]:",
+        '        folder = f"{NAME}/folds-1/{number}/{folder}"',
+        f"        body = {writer}(pool_x[chosen]{labels}){encoded}",
+        f'        s3.upload_fileobj(io.BytesIO(body), BUCKET, f"{{folder}}/{{name}}.{wire.suffix}")',
+        '        inputs.append(channel(name, f"s3://{BUCKET}/{folder}/"))',
+        '    for metric in run_job(f"{NAME}-fold{number}", inputs).get("FinalMetricDataList", []):',
+        '        figures.setdefault(metric["MetricName"], []).append(metric["Value"])',
+        "for name, values in figures.items():",
+    ]
+    figure = '    print(f"{name:45} {np.mean(values):.4f} +- {np.std(values, ddof=1):.4f}")'
+    if run.recipe.algorithm.script_mode:
+        return [*lines, figure]
+    return [*lines, f"    if name.startswith({quoted(start)}):", f"    {figure}"]
+
+
+def tune(run: Reading) -> Section:
+    """Return the section that searches hyperparameters and goes on with the best model."""
+    tuning = recipe_tuning.tuning_of(run.recipe)
+    trained = "train" in run.steps
+    code: list[str] = [] if trained else _shared(run)
+    needs = _needs(run)
+    if trained:
+        needs += ["channels", "IMAGE"]
+    definition = _definition(run, "tune")
+    definition["StaticHyperParameters"] = Code("static")
+    code += [*assign("static", tuning.static)]
+    if run.recipe.algorithm.script_mode:
+        code += [line.replace("hyperparameters |=", "static |=")
+                 for line in _script_parameters(run, "tuning_job")]  # fmt: skip
+    code = ['tuning_job = time.strftime("tune-%Y%m%d-%H%M%S")  # 32 characters at most', *code]
+    config = _tuning_config(tuning)
+    request: dict[str, Any] = {
+        "HyperParameterTuningJobName": Code("tuning_job"),
+        "HyperParameterTuningJobConfig": config,
+        "TrainingJobDefinition": definition,
+        "Tags": Code("TAGS"),
+    }
+    if tuning.parents:
+        request["WarmStartConfig"] = {
+            "ParentHyperParameterTuningJobs": [
+                {"HyperParameterTuningJobName": parent} for parent in tuning.parents
+            ],
+            "WarmStartType": tuning.warm_start_type,
+        }
+    code += call("sagemaker.create_hyper_parameter_tuning_job", request)
+    code += [
+        "tuned = wait_for(",
+        "    sagemaker.describe_hyper_parameter_tuning_job,",
+        '    "HyperParameterTuningJobStatus",',
+        "    HyperParameterTuningJobName=tuning_job,",
+        ")",
+        f'best = tuned["{"OverallBestTrainingJob" if tuning.parents else "BestTrainingJob"}"]',
+        'figure = best["FinalHyperParameterTuningJobObjectiveMetric"]',
+        "print(f\"Best {figure['MetricName']}: {figure['Value']:.5g}, with\")",
+        'for name, value in best["TunedHyperParameters"].items():',
+        '    print(f"  {name:24} {value}")',
+        'chosen = sagemaker.describe_training_job(TrainingJobName=best["TrainingJobName"])',
+        'model_data = chosen["ModelArtifacts"]["S3ModelArtifacts"]',
+    ]
+    if tuning.better and trained:
+        sign = ">" if tuning.goal == "Maximize" else "<"
+        code += [
+            "",
+            "# The model of the training job before goes on where it did better.",
+            "before = {",
+            '    metric["MetricName"]: metric["Value"] for metric in trained["FinalMetricDataList"]',
+            "}",
+            f'if before[{quoted(tuning.objective)}] {sign} figure["Value"]:',
+            '    model_data = trained["ModelArtifacts"]["S3ModelArtifacts"]',
+        ]
+        needs.append("trained")
+    made = run.outputs("tune")
+    known: dict[str, tuple[str, ...]] = {}
+    if made:
+        known["model_data"] = assign("model_data", made["model_artifact"])
+    if not trained:
+        known["IMAGE"] = tuple(_image(run))
+    imports = ("import time", *(("import json",) if run.recipe.algorithm.script_mode else ()))
+    return Section(
+        run.title("tune"), tuple(code), step="tune", text=run.lesson("tune"), imports=imports,
+        provides=("tuning_job", "model_data", *(() if trained else ("IMAGE", "channels"))),
+        needs=tuple(dict.fromkeys(needs)), known=known, packages=("boto3",),
+    )  # fmt: skip
+
+
+def _tuning_config(tuning: recipe_tuning.Tuning) -> dict[str, Any]:
+    limits: dict[str, Any] = {
+        "MaxNumberOfTrainingJobs": tuning.jobs, "MaxParallelTrainingJobs": tuning.parallel,
+    }  # fmt: skip
+    if tuning.max_seconds is not None:
+        limits["MaxRuntimeInSeconds"] = tuning.max_seconds
+    config: dict[str, Any] = {
+        "Strategy": tuning.strategy,
+        "HyperParameterTuningJobObjective": {"Type": tuning.goal, "MetricName": tuning.objective},
+        "ResourceLimits": limits,
+        "ParameterRanges": recipe_ranges.as_request(tuning.ranges),
+        "TrainingJobEarlyStoppingType": tuning.early_stopping,
+        "RandomSeed": tuning.seed,
+    }
+    epochs = {"MinResource": tuning.min_epochs, "MaxResource": tuning.max_epochs}
+    given = {member: value for member, value in epochs.items() if value is not None}
+    if given:
+        config["StrategyConfig"] = {"HyperbandStrategyConfig": given}
+    criteria: dict[str, Any] = {}
+    if tuning.target_value is not None:
+        criteria["TargetObjectiveMetricValue"] = tuning.target_value
+    if tuning.not_improving is not None:
+        criteria["BestObjectiveNotImproving"] = {"MaxNumberOfTrainingJobsNotImproving": tuning.not_improving}
+    if criteria:
+        config["TuningJobCompletionCriteria"] = criteria
+    return config
+
+
+def transform(run: Reading) -> Section:
+    """Return the section that runs the batch transform and reads its output."""
+    file = f"{run.wire.batch[1]}.out"
+    source = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": Code("batch_uri")}}}
+    request = {
+        "TransformJobName": Code("transform_job"),
+        "ModelName": Code("model"),
+        "BatchStrategy": run.text("strategy", "transform"),
+        "MaxPayloadInMB": run.number("max_payload_mb", "transform"),
+        "TransformInput": {
+            **source, "ContentType": "text/csv", "SplitType": "Line", "CompressionType": "None",
+        },
+        "TransformOutput": {
+            "S3OutputPath": Code('f"s3://{BUCKET}/{output}"'),
+            "Accept": run.wire.batch_answers,
+            "AssembleWith": "Line",
+        },
+        "TransformResources": {
+            "InstanceType": run.text("instance_type", "transform"),
+            "InstanceCount": run.number("instance_count", "transform"),
+        },
+        "Tags": Code("TAGS"),
+    }  # fmt: skip
+    code = [
+        'transform_job = f"{NAME}-transform"',
+        'output = f"{NAME}/transform/{transform_job}"',
+        *call("sagemaker.create_transform_job", request),
+        "wait_for(",
+        '    sagemaker.describe_transform_job, "TransformJobStatus", TransformJobName=transform_job',
+        ")",
+        f'reply = s3.get_object(Bucket=BUCKET, Key=f"{{output}}/{file}")',
+        'text = reply["Body"].read().decode()',
+        f"batch_answers = {evaluating.from_transform(run, 'text')}",
+        f'print(f"{{len(batch_answers):,}} answers in s3://{{BUCKET}}/{{output}}/{file}")',
+    ]
+    needs = ["sagemaker", "s3", "NAME", "TAGS", "BUCKET", "wait_for", "model", "batch_uri"]
+    needs += evaluating.answer_needs(run)
+    known: dict[str, tuple[str, ...]] = {}
+    where = str(run.outputs("transform").get("output", ""))
+    if where:
+        key = where.removeprefix("s3://").partition("/")[2]
+        known["batch_answers"] = (
+            "reply = s3.get_object(", "    Bucket=BUCKET,", f"    Key={literal(key, indent=4)},", ")",
+            'text = reply["Body"].read().decode()',
+            f"batch_answers = {evaluating.from_transform(run, 'text')}",
+        )  # fmt: skip
+    return Section(
+        run.title("transform"), tuple(code), step="transform", text=run.lesson("transform"),
+        imports=evaluating.answer_imports(run), provides=("batch_answers",), needs=tuple(needs),
+        known=known, known_imports=evaluating.answer_imports(run), packages=("boto3",),
+    )  # fmt: skip
