@@ -95,3 +95,18 @@ def test_serverless_asynchronous_and_captured_endpoints(run_script):
         assert (sides["endpointInput"]["encoding"], sides["endpointInput"]["mode"]) == ("CSV", "INPUT")
         assert (sides["endpointOutput"]["encoding"], sides["endpointOutput"]["mode"]) == ("JSON", "OUTPUT")
         assert sides["endpointInput"]["data"].count(",") == 3
+
+
+@pytest.mark.slow
+def test_scripts_of_both_frameworks_and_a_pipeline_of_two_containers(run_script):
+    _, seen = run_script("frameworks.py")
+    # Preprocessing keeps every row: the label, two numbers, three kinds.
+    assert seen["prepared"] == [400, 5]
+    assert seen["definitions"] == ["validation:rmse"]
+    assert 0 < seen["metrics"]["validation:rmse"] < 0.4
+    assert seen["attached"] == ["abalone_boost.py", "30", "1.7-1"]
+    assert seen["script"] == pytest.approx(seen["true"], abs=1)
+    assert seen["from model"] == seen["script"] and all(seen["sums"])
+    # Raw rows through both containers, in real time and in a batch.
+    assert seen["pipeline"] == seen["batch"] == pytest.approx(seen["true"], abs=1)
+    assert seen["kinds"][0] == 2 and 0 < seen["kinds"][1] < 15

@@ -16,6 +16,7 @@ from sagewizard.sandbox.compute.joblog import JobLog
 from sagewizard.sandbox.compute.launcher import SOCKET_PREFIX, SOCKETS_LINK, LaunchError
 from sagewizard.sandbox.compute.modeldata import fetch_model, single_container
 from sagewizard.sandbox.compute.unixhttp import NoAnswer, Pool, Reply, TimedOut
+from sagewizard.sandbox.containers.registry import with_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -228,7 +229,8 @@ class ModelServer:
             return container
         try:
             resolve = self._resolve or _registry()
-            self._entry = resolve(str(container["Image"])).serve
+            found = with_script(resolve(str(container["Image"])), container.get("Environment") or {})
+            self._entry = found.serve
         except LookupError as error:
             return str(error.args[0] if error.args else error)
         self._folder = Path(tempfile.mkdtemp(prefix="model-", dir=self.launcher.jobs))

@@ -25,6 +25,7 @@ from sagewizard.sandbox.compute.guarded_metrics import GuardedScraper, left_out
 from sagewizard.sandbox.compute.joblog import JobLog, MetricScraper
 from sagewizard.sandbox.compute.launcher import LaunchError
 from sagewizard.sandbox.compute.s3data import ClientFailure, join_uri, parse_uri
+from sagewizard.sandbox.containers.registry import with_script
 from sagewizard.sandbox.store.objects import NoSuchBucket
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ class _Run:
             container = resolve(str(specification.get("TrainingImage", "")))
         except LookupError as error:
             raise ClientFailure(str(error.args[0] if error.args else error)) from None
+        container = with_script(container, self.request.get("HyperParameters", {}))
         if getattr(container, "script_mode", False) and specification.get("MetricDefinitions"):
             self.scraper = self.guarded = GuardedScraper(specification["MetricDefinitions"])
         self._pause(pace.training_preparing)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagewizard import algorithms
 from sagewizard.sandbox.containers.script import images
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sagewizard.algorithms import MetricDefinition
+    from sagewizard.sandbox.containers.script.images import Framework
+
+# What names the script of a training job (a hyperparameter) and of a model (in its environment).
+PROGRAMS = ("sagemaker_program", "SAGEMAKER_PROGRAM")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +23,7 @@ class Container:
     """A program for an image: `train` and `serve` are entries "package.module:function".
 
     A container of `script_mode` runs people's own code and gets copies of its data. A `distributed` one is
-    started once for each instance of a job.
+    started once for each instance of a job. `script` is what runs in its place when a script is given.
     """
 
     name: str
@@ -27,6 +33,7 @@ class Container:
     metric_definitions: tuple[MetricDefinition, ...]
     script_mode: bool = False
     distributed: bool = False
+    script: Container | None = None
 
 
 _PACKAGE = "sagewizard.sandbox.containers"
@@ -44,13 +51,14 @@ _SCRIPT = (f"{_PACKAGE}.script.train:main", f"{_PACKAGE}.script.serve:main")
 def resolve(image_uri: str) -> Container:
     """Find the program of an image URI; LookupError names the image and the images there are."""
     framework = images.recognise(image_uri)
-    if framework is not None:
+    found = algorithms.find_by_image(image_uri)
+    built_in = found is not None and found[0].name in _ENTRIES
+    if framework is not None and framework.name not in _ENTRIES:
         problem = images.missing(framework)
         if problem:
             raise LookupError(f"The image {image_uri} cannot run here: {problem}")
-        return Container(framework.name, framework.version, *_SCRIPT, (), script_mode=True)
-    found = algorithms.find_by_image(image_uri)
-    if found is None or found[0].name not in _ENTRIES:
+        return _scripts(framework)
+    if found is None or not built_in:
         known = ", ".join(
             f"{source.repository}:{tag}"
             for name in _ENTRIES
@@ -71,4 +79,18 @@ def resolve(image_uri: str) -> Container:
         serve,
         algorithm.metric_definitions,
         distributed=algorithm.name in _DISTRIBUTED,
+        script=_scripts(framework) if framework is not None else None,
     )
+
+
+def with_script(container: Any, given: Mapping[str, str]) -> Any:
+    """Return what runs with these hyperparameters, or this environment of a model: a script, if given.
+
+    A container that knows no scripts is returned as it is.
+    """
+    script = getattr(container, "script", None)
+    return script if script is not None and any(given.get(name) for name in PROGRAMS) else container
+
+
+def _scripts(framework: Framework) -> Container:
+    return Container(framework.name, framework.version, *_SCRIPT, (), script_mode=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sagewizard.sandbox.containers.registry import with_script
 from sagewizard.sandbox.control import checks, training_supervisor
 from sagewizard.sandbox.control.listing import ListRules, list_resources
 from sagewizard.sandbox.control.protocol import ResourceInUse, ValidationException
@@ -116,7 +117,10 @@ def _check_algorithm(request: dict[str, Any]) -> None:
         )
     container = checks.known_image(image)
     if container.metric_definitions:
+        scripted = with_script(container, request.get("HyperParameters", {})).script_mode
         if algorithm.get("MetricDefinitions"):
+            if scripted:
+                return
             raise ValidationException(
                 "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry your"
                 " request without specifying metric definitions."

@@ -58,6 +58,8 @@ class _Sandbox:
             "botocore.session": lambda module: self._sessions(module.Session),
             "aiobotocore.args": lambda module: self._clients(module.AioClientArgsCreator),
             "sagemaker.session": _look_often,
+            "sagemaker.core.helper.session_helper": _look_often,
+            "sagemaker.core.resources": _look_often,
         }
 
     def _credentials(self, asynchronous: bool) -> Any:
@@ -127,9 +129,9 @@ class _Impatient:
 
 
 def _look_often(module: Any) -> None:
-    """Let version 2 of the SDK look every half second: it sleeps for up to 30 before its first look.
+    """Let the SageMaker SDK look every half second: it sleeps for up to 30 before its first look.
 
-    While it follows a job's log it asks for the status only after 30 seconds, by its own clock.
+    While version 2 follows a job's log it asks for the status only after 30 seconds, by its own clock.
     """
     module.time = _Impatient(module.time)
 

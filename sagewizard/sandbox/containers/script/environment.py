@@ -18,6 +18,7 @@ RESERVED = ("_tuning_objective_metric", "default_user_module_name")
 PREFIX = "sagemaker_"
 MODULES = {
     "sklearn": "sagemaker_sklearn_container.training:main",
+    "xgboost": "sagemaker_xgboost_container.training:main",
     "pytorch": "sagemaker_pytorch_container.training:main",
 }
 

@@ -1,12 +1,13 @@
 """The functions a user's serving script may have, and the toolkit's defaults for those it has not.
 
-    model_fn(model_dir)                     loads the model; scikit-learn has no default for it
+    model_fn(model_dir)                     loads the model; scikit-learn and XGBoost have no default for it
     input_fn(body, content_type)            body is text for JSON and CSV, bytes for everything else
     predict_fn(data, model)                 default: model.predict(data)
     output_fn(prediction, accept)           returns the body, or (body, content type)
     transform_fn(model, body, content_type, accept)   in the place of the last three
 
 Defaults read and write application/x-npy, text/csv and application/json; what came as text becomes float32.
+XGBoost's read text/csv, text/libsvm and RecordIO as a DMatrix.
 """
 
 from __future__ import annotations
@@ -103,9 +104,7 @@ class Handlers:
 
 def of(module: ModuleType, framework: str) -> Handlers:
     """Return a script's handlers with the framework's defaults; ValueError when they exclude each other."""
-    defaults: tuple[Any, ...] = (
-        _torch_defaults() if framework == "pytorch" else (no_model_fn, decode, predict, encode)
-    )
+    defaults = _defaults(framework)
     names = ("model_fn", "input_fn", "predict_fn", "output_fn")
     chosen: list[Any] = [
         getattr(module, name, default) for name, default in zip(names, defaults, strict=True)
@@ -121,6 +120,16 @@ def of(module: ModuleType, framework: str) -> Handlers:
         return write(answer(read(body, content_type), model), accept)
 
     return Handlers(load, transform)
+
+
+def _defaults(framework: str) -> tuple[Callable[..., Any], ...]:
+    if framework == "pytorch":
+        return _torch_defaults()
+    if framework == "xgboost":
+        from sagewizard.sandbox.containers.script import xgboost_defaults
+
+        return no_model_fn, xgboost_defaults.read, xgboost_defaults.predict, encode
+    return no_model_fn, decode, predict, encode
 
 
 def _torch_defaults() -> tuple[Callable[..., Any], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
@@ -21,6 +22,12 @@ REPOSITORIES: Mapping[str, tuple[str, str, Mapping[str, str], str]] = {
         FRAMEWORK_ACCOUNTS,
         r"(0\.20\.0|\d+\.\d+-\d+)(?:-cpu-py3)?",
     ),
+    "sagemaker-xgboost": (
+        "xgboost",
+        "xgboost",
+        FRAMEWORK_ACCOUNTS,
+        r"(\d+\.\d+-\d+)(?:-cpu-py3)?",
+    ),
     "pytorch-training": (
         "pytorch",
         "torch",
@@ -34,12 +41,13 @@ REPOSITORIES: Mapping[str, tuple[str, str, Mapping[str, str], str]] = {
         r"(\d+\.\d+(?:\.\d+)?)(?:-(?:cpu|gpu)-.+)?",
     ),
 }
-TITLES = {"sklearn": "scikit-learn", "pytorch": "PyTorch"}
+TITLES = {"sklearn": "scikit-learn", "xgboost": "XGBoost", "pytorch": "PyTorch"}
+_ALSO = {"xgboost": "xgboost-cpu"}  # other distributions of the same package
 
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """A framework image: `name` is sklearn or pytorch, `version` that of its tag."""
+    """A framework image: `name` is sklearn, xgboost or pytorch, `version` that of its tag."""
 
     name: str
     version: str
@@ -48,10 +56,10 @@ class Framework:
     @property
     def installed(self) -> str | None:
         """The version of the package on this machine, None when it is not there."""
-        try:
-            return version(self.package)
-        except PackageNotFoundError:
-            return None
+        for name in (self.package, _ALSO.get(self.package, self.package)):
+            with suppress(PackageNotFoundError):
+                return version(name)
+        return None
 
 
 def recognise(uri: str) -> Framework | None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sagewizard.sandbox.containers.script.world import World
 
 FOLDER = ".environment"
+TOOLKIT = Path(__file__).parent / "toolkit"
+_PACKAGE = Path(__file__).resolve().parents[4]
 _PIP = '#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
 _LAST_LINES = 600
 
@@ -27,13 +29,15 @@ _LAST_LINES = 600
 def create(base: Path, *, with_pip: bool = False) -> Path:
     """Make the environment in a job's folder; its folder of programs, `bin`.
 
-    The packages of this interpreter are found through a .pth file; what pip installs goes before them.
+    The packages of this interpreter are found through a .pth file, and what stands for SageMaker's own
+    libraries after them; what pip installs goes before both.
     """
     folder = base / FOLDER
     pip = with_pip and importlib.util.find_spec("pip") is None
     venv.EnvBuilder(symlinks=True, with_pip=pip).create(folder)
     own = Path(sysconfig.get_path("purelib", "venv", vars={"base": str(folder), "platbase": str(folder)}))
     lines = [f"import site; site.addsitedir({path!r})\n" for path in _site_folders()]
+    lines += [f"import sys; sys.path.append({str(path)!r})\n" for path in (TOOLKIT, _PACKAGE)]
     (own / "_beside.pth").write_text("".join(lines), encoding="utf-8")
     programs = folder / "bin"
     for name in ("pip", "pip3"):

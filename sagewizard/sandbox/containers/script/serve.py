@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagewizard.sandbox.containers.contract import REAL_BASE, CustomerError, JobError, base_folder
@@ -20,6 +19,7 @@ from sagewizard.sandbox.containers.serving import ACCEPT_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 SUBMIT_VARIABLE = "SAGEMAKER_SUBMIT_DIRECTORY"
 _DEFAULT_PROGRAM = "inference.py"
@@ -63,8 +63,7 @@ def serve(environ: Mapping[str, str]) -> int:
         ACCEPT_VARIABLE: environ.get(ACCEPT_VARIABLE) or "application/json",
         "SM_MODEL_DIR": f"{world.root}/model",
     }
-    package = str(Path(__file__).resolve().parents[4])
-    env = world.environment(environ, extra, [world.name(code), package])
+    env = world.environment(environ, extra, [world.name(code)])
     if wanted:
         packages.install(world, programs, asked, env)
     python = world.name(programs / "python")

@@ -24,7 +24,11 @@ IMAGE_VARIABLE, ENTRY_VARIABLE = "SAGEWIZARD_IMAGE", "SAGEWIZARD_ENTRYPOINT"
 _CONFIGS = ("resourceconfig", "inputdataconfig")
 _REASON = 1000  # the service shows 1,024 characters, of which its own prefix takes some
 _TRACEBACK = "Traceback (most recent call last):"
-_PYTHON = {"sklearn": "/miniconda3/bin/python", "pytorch": "/opt/conda/bin/python"}
+_PYTHON = {
+    "sklearn": "/miniconda3/bin/python",
+    "xgboost": "/miniconda3/bin/python3",
+    "pytorch": "/opt/conda/bin/python",
+}
 
 
 class ExecuteUserScriptError(AlgorithmError):

@@ -1,0 +1,1 @@
+"""The environment of a container; scripts import it beside the others."""

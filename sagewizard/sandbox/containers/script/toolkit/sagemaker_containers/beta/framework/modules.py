@@ -1,0 +1,1 @@
+"""Loading of a user's module; scripts import it beside the others."""

@@ -1,0 +1,1 @@
+"""The server of a container; scripts import it beside the others."""

@@ -1,0 +1,1 @@
+"""The functions around a model; scripts import it beside the others."""

@@ -1,0 +1,1 @@
+"""What scripts import of SageMaker's inference toolkit: content_types, encoder and decoder."""

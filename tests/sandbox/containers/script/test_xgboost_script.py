@@ -1,0 +1,102 @@
+"""Script mode of the XGBoost image: a script trains with xgb.train and serves with the image's defaults."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+from botocore.exceptions import ClientError
+
+from sagewizard.sandbox.containers.registry import resolve, with_script
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+SCRIPT = """
+import argparse, os
+import xgboost as xgb
+from sagemaker_xgboost_container.data_utils import get_dmatrix
+def model_fn(model_dir):
+    booster = xgb.Booster()
+    booster.load_model(os.path.join(model_dir, "xgboost-model"))
+    return booster
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--num_round", type=int)
+    parser.add_argument("--objective")
+    args = parser.parse_args()
+    train = get_dmatrix(os.environ["SM_CHANNEL_TRAIN"], os.environ["FORM"])
+    print(train.num_row(), "x", train.num_col())
+    booster = xgb.train({"objective": args.objective}, train, args.num_round, evals=[(train, "train")])
+    booster.save_model(os.environ["SM_MODEL_DIR"] + "/xgboost-model")
+"""
+SETTINGS = {"num_round": "12", "objective": '"reg:squarederror"'}
+
+
+@pytest.fixture(scope="module")
+def rows():
+    features = np.random.default_rng(5).uniform(1, 2, (80, 3)).round(4)
+    return np.column_stack([features @ [1, 2, 3], features])
+
+
+@pytest.fixture(scope="module")
+def job(bench, rows):
+    text = "".join(",".join(map(str, row)) + "\n" for row in rows.tolist())
+    uri = bench.put("xgboost-script/train.csv", text)
+    return bench.train(SCRIPT, SETTINGS, {"train": uri}, IMAGE, {"FORM": "text/csv"})
+
+
+def test_the_script_trains_and_its_log_is_read_with_the_images_own_definitions(bench, job):
+    text = bench.job_log(job)
+    assert job["TrainingJobStatus"] == "Completed", text
+    assert "80 x 3" in text and "[11]#011train-rmse:" in text
+    metrics = {item["MetricName"]: item["Value"] for item in job["FinalMetricDataList"]}
+    assert 0 < metrics["train:rmse"] < 0.5
+    data = bench.get(job["ModelArtifacts"]["S3ModelArtifacts"])
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
+        assert "xgboost-model" in archive.getnames()
+
+
+def test_libsvm_is_read_with_the_columns_it_names(bench, rows):
+    lines = [f"{row[0]} " + " ".join(f"{n}:{x}" for n, x in enumerate(row[1:])) for row in rows.tolist()]
+    uri = bench.put("xgboost-script-svm/train.svm", "\n".join(lines) + "\n")
+    job = bench.train(SCRIPT, SETTINGS, {"train": uri}, IMAGE, {"FORM": "text/libsvm"})
+    assert "80 x 3" in bench.job_log(job)
+
+
+def test_without_functions_of_its_own_a_script_serves_csv_and_libsvm(bench, job, rows):
+    environment = {
+        "SAGEMAKER_PROGRAM": "train.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": job["HyperParameters"]["sagemaker_submit_directory"].strip('"'),
+    }
+    artifact = job["ModelArtifacts"]["S3ModelArtifacts"]
+    name = bench.deploy({"Image": IMAGE, "ModelDataUrl": artifact, "Environment": environment})
+    body = "\n".join(",".join(map(str, row)) for row in rows[:4, 1:].tolist()).encode()
+    found = [float(x) for x in bench.invoke(name, body, "text/csv", "text/csv").split()]
+    assert found == pytest.approx(rows[:4, 0], abs=0.5)
+    line = " ".join(f"{n}:{x}" for n, x in enumerate(rows[0, 1:].tolist())).encode()
+    assert json.loads(bench.invoke(name, line, "text/libsvm", "application/json"))[0] == pytest.approx(
+        found[0]
+    )
+    with pytest.raises(ClientError, match="Content type application/pdf is not supported"):
+        bench.invoke(name, b"x", "application/pdf")
+
+
+def test_own_metric_definitions_are_for_scripts_only(bench, job):
+    own = [{"Name": "rows", "Regex": r"^(\d+) x"}]
+    uri = f"s3://{bench.bucket}/xgboost-script/train.csv"
+    again = bench.train(SCRIPT, SETTINGS, {"train": uri}, IMAGE, {"FORM": "csv"}, MetricDefinitions=own)
+    assert [(item["MetricName"], item["Value"]) for item in again["FinalMetricDataList"]] == [("rows", 80.0)]
+    with pytest.raises(ClientError, match="can't override the metric definitions"):
+        without = {"sagemaker_program": "", "sagemaker_submit_directory": ""}
+        bench.train(SCRIPT, without, {"train": uri}, IMAGE, MetricDefinitions=own)
+
+
+def test_the_image_runs_the_algorithm_unless_a_script_is_named():
+    container = resolve(IMAGE)
+    assert not container.script_mode and with_script(container, {"num_round": "3"}) is container
+    assert with_script(container, {"sagemaker_program": '"train.py"'}).script_mode
+    assert with_script(container, {"SAGEMAKER_PROGRAM": "train.py"}).script_mode
+    first = resolve("811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:1")
+    assert with_script(first, {"sagemaker_program": '"train.py"'}) is first
