@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 def show_error(error: SageWizardError, out: Console | None = None) -> None:
     """Write an error and its remedy."""
     out = out or console()
-    place = f"{clean(error.where)}: " if error.where else ""
-    show_problem(f"{place}{clean(error.message)}", error.remedy, out)
+    show_problem(error.message, error.remedy, out, where=error.where)
 
 
-def show_problem(message: str, remedy: str, out: Console) -> None:
-    """Write what is wrong and what to do about it."""
-    text = message if message.endswith((".", "!", "?")) else f"{message}."
-    out.line(f"{out.glyph('failed')} {text[0].upper()}{text[1:]}", "bad")
+def show_problem(message: str, remedy: str, out: Console, *, where: str = "") -> None:
+    """Write what is wrong, where, and what to do about it."""
+    text = clean(message)
+    text = text if text.endswith((".", "!", "?")) else f"{text}."
+    place = f"{clean(where)}: " if where else ""
+    out.line(f"{out.glyph('failed')} {place}{text[0].upper()}{text[1:]}", "bad")
     if remedy:
         ending = "" if remedy.rstrip().endswith((".", "!", "?", ")")) else "."
         out.line(f"  {clean(remedy)}{ending}")

@@ -71,7 +71,7 @@ def _in_app(options: argparse.Namespace, speed: float) -> int:
     problem = app.usable()
     if problem:
         raise UsageError(problem, remedy=_("Leave out --app."))
-    return int(app.run(replay=(options.run, speed, options.from_step or "")))
+    return int(app.run(instructor=options.instructor, replay=(options.run, speed, options.from_step or "")))
 
 
 def _in_terminal(options: argparse.Namespace, recording: Recording, speed: float) -> int:
@@ -130,8 +130,7 @@ class _pause:  # noqa: N801  # called like a function
 def _report(options: argparse.Namespace, outcome: Outcome, recording: Recording, err: Console) -> int:
     end = outcome.end
     if isinstance(end, ev.RunFailed):
-        place = f"{end.where}: " if end.where else ""
-        show_problem(f"{place}{end.message}", end.remedy, err)
+        show_problem(end.message, end.remedy, err, where=end.where)
     elif isinstance(end, ev.RunCancelled):
         err.line(_("The run was stopped here."))
     elif end is None:

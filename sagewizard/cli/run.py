@@ -273,8 +273,7 @@ def _report(
     go_on = _("Go on with `{command}`.").format(command=f"sagewizard runs resume {run_id}")
     simulated = target.simulated
     if isinstance(end, ev.RunFailed):
-        place = f"{end.where}: " if end.where else ""
-        show_problem(f"{place}{end.message}", end.remedy, err)
+        show_problem(end.message, end.remedy, err, where=end.where)
         show_alive(end.alive, run_id, simulated, err)
         if end.resumable:
             err.line(go_on)

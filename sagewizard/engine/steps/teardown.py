@@ -42,7 +42,8 @@ def run(context: RunContext) -> StepResult:
             remedy=f"Try again with `sagewizard teardown {context.run_id}`.",
         )
     kept = [entry for entry in context.ledger.alive(run_id=context.run_id) if entry.kind == "s3-prefix"]
-    summary = f"{len(report.deleted)} resources deleted" if report.deleted else "There was nothing to delete"
+    count = len(report.deleted)
+    summary = f"{count} resource{'s' if count > 1 else ''} deleted" if report.deleted else "There was nothing to delete"
     if kept:
         summary += f"; the data stays in {kept[0].name}"
     return StepResult(
