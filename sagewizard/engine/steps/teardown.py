@@ -43,7 +43,8 @@ def run(context: RunContext) -> StepResult:
         )
     kept = [entry for entry in context.ledger.alive(run_id=context.run_id) if entry.kind == "s3-prefix"]
     count = len(report.deleted)
-    summary = f"{count} resource{'s' if count > 1 else ''} deleted" if report.deleted else "There was nothing to delete"
+    things = "1 resource" if count == 1 else f"{count} resources"
+    summary = f"{things} deleted" if count else "There was nothing to delete"
     if kept:
         summary += f"; the data stays in {kept[0].name}"
     return StepResult(
