@@ -1,43 +1,95 @@
-"""Unchanged code for version 3 of the SageMaker SDK, which needs an environment of its own (527 MB).
-
-Make it with `python -m venv FOLDER && FOLDER/bin/pip install 'sagemaker>=3' boto3`, then run
-`SAGEWIZARD_SDK3_PYTHON=FOLDER/bin/python pytest -m sdk3`.
-"""
+"""Unchanged code for version 3 of the SageMaker SDK, run as its readers run it, below `sandbox exec`."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from sagewizard.sandbox import launcher
-from sagewizard.settings import Settings
-
-HERE = Path(__file__).resolve().parent
-PYTHON = os.environ.get("SAGEWIZARD_SDK3_PYTHON", "")
+BUCKET = "sagemaker-us-east-1-123456789012"
 
 
-@pytest.mark.sdk3
 @pytest.mark.slow
-@pytest.mark.skipif(not PYTHON, reason="SAGEWIZARD_SDK3_PYTHON names no Python with sagemaker 3")
-def test_a_model_trainer_trains_and_the_core_resources_deploy(tmp_path):
-    home = tmp_path / "home"
-    kept = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "SAGEWIZARD_", "SAGEMAKER_"))}
-    environ = kept | {"PYTHONPATH": str(HERE.parents[1]), "SAGEWIZARD_HOME": str(home)}
-    command = [sys.executable, "-m", "sagewizard", "sandbox", "exec", "--", PYTHON]
-    try:
-        done = subprocess.run(
-            [*command, str(HERE / "model_trainer.py")], env=environ, cwd=tmp_path, timeout=280, check=False,
-            capture_output=True, encoding="utf-8",
-        )  # fmt: skip
-    finally:
-        launcher.stop(Settings(home=home, data=None), force=True)
-    assert done.returncode == 0, done.stderr[-4000:]
-    seen = json.loads(done.stdout.splitlines()[-1])
+def test_the_resources_of_core_train_serve_transform_and_are_deleted(run_script):
+    _, seen = run_script("core_resources.py")
     assert seen["role"] == "arn:aws:iam::123456789012:role/SageWizardSandboxRole"
+    assert seen["bucket"] == BUCKET
+    assert seen["image"] == "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
+    assert seen["status"] == ["Completed", "Completed"]
+    assert "train:objective_loss" in seen["metrics"]
+    assert "ClientError: The value of num_classes must be at least 3" in seen["failure"]
+    assert seen["listed"] == ["v3-core-failed", "v3-core-job"]
+    assert (seen["endpoint"], seen["variant"]) == ("InService", 1.0)
+    answers = seen["answers"]
+    assert len(answers["csv"]) == 3
+    assert answers["csv"] == answers["json"]
+    assert [{"score": float(s), "predicted_label": int(label)} for label, s in answers["to_csv"]] == answers[
+        "csv"
+    ]
+    assert seen["wrong"] == "ModelError"
+    assert (seen["transform"], seen["lines"]) == ("Completed", 50)
+    assert seen["gone"].startswith("Could not find endpoint")
+    assert seen["models"] == 0
+
+
+@pytest.mark.slow
+def test_a_learners_own_script_trains_and_a_script_processes(run_script):
+    text, seen = run_script("script_mode.py")
     assert seen["status"] == "Completed"
-    assert [each["predicted_label"] for each in seen["answer"]["predictions"]] == [1, 0]
+    assert seen["printed"] == ["depth=3 accuracy=0.9733"]
+    # What the script printed was streamed, and the lines of the SDK's own driver around it.
+    assert "depth=3 accuracy=0.9733" in text
+    assert "Training Container Execution Completed" in text
+    assert "Failure Reason: AlgorithmError: " in seen["failure"]
+    assert "returned non-zero exit status 1" in seen["failure"]
+    assert seen["processing"] == "Completed"
+    assert seen["arguments"] == ["--rows", "150"]
+    assert seen["mean"] == 5
+    assert "arguments ['--rows', '150']" in text
+
+
+def test_a_tuner_finds_the_best_job_and_its_analytics_are_a_data_frame(run_script):
+    _, seen = run_script("tuner.py")
+    assert seen["status"] == "Completed"
+    assert (seen["counts"], seen["jobs"]) == (4, 4)
+    assert seen["best"] == "Completed"
+    assert seen["same"]
+    assert seen["best_is_lowest"]
+    assert seen["trials"]
+    assert seen["all"]
+    assert seen["tuned"] == ["alpha", "booster", "num_round"]
+    assert seen["columns"] == [
+        "FinalObjectiveValue", "TrainingElapsedTimeSeconds", "TrainingEndTime", "TrainingJobName",
+        "TrainingJobStatus", "TrainingStartTime", "alpha", "booster", "num_round",
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_handwritten_digit_tutorial(run_script):
+    text, seen = run_script("tutorials/digits_linear_learner.py")
+    accuracy, rows = seen
+    assert rows == 360
+    assert accuracy > 0.98
+    assert "#train_score (algo-1)" in text
+    assert "Completed" in text
+
+
+def same_flow(run_script, argument, rows):
+    _, seen = run_script("tutorials/vertebral_xgboost.py", argument)
+    one, first, area, count = seen
+    assert count == rows
+    assert one == pytest.approx(first, abs=1e-6)
+    assert area > 0.85
+
+
+@pytest.mark.slow
+def test_the_vertebral_column_tutorial(run_script, data_folder):
+    archive = data_folder / "vertebral" / "vertebral_column_data.zip"
+    if not archive.is_file():
+        pytest.skip(f"no datasets in {data_folder}; set SAGEWIZARD_TEST_DATA")
+    same_flow(run_script, str(archive), 31)
+
+
+@pytest.mark.slow
+def test_the_flow_of_the_vertebral_column_tutorial_over_bundled_data(run_script, data_folder):
+    if (data_folder / "vertebral" / "vertebral_column_data.zip").is_file():
+        pytest.skip("the tutorial itself has run")
+    same_flow(run_script, "breast-cancer", 57)

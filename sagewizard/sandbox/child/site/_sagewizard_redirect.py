@@ -59,7 +59,9 @@ class _Sandbox:
             "aiobotocore.args": lambda module: self._clients(module.AioClientArgsCreator),
             "sagemaker.session": _look_often,
             "sagemaker.core.helper.session_helper": _look_often,
+            "sagemaker.core.processing": _look_often,
             "sagemaker.core.resources": _look_often,
+            "sagemaker.core.transformer": _look_often,
         }
 
     def _credentials(self, asynchronous: bool) -> Any:
