@@ -1,6 +1,6 @@
 """A preprocessing script for the scikit-learn image, in the manner of the abalone tutorials."""
 
-# ruff: noqa: PTH - written as tutorials are
+# ruff: noqa: PTH118, PTH208 (written as tutorials are)
 from __future__ import annotations
 
 import argparse
