@@ -21,6 +21,9 @@ _ASSUMED: Final = re.compile(r"arn:aws[a-z-]*:sts::\d{12}:assumed-role/([\w+=,.@
 _CONSOLE_PREFIX: Final = "AmazonSageMaker-ExecutionRole"
 """What the console names the roles that it makes for SageMaker."""
 
+ROLE_NAME: Final = "SageWizardExecutionRole"
+"""What the doctor names the role that it makes."""
+
 _SERVICE: Final = "sagemaker.amazonaws.com"
 _MOST_PAGES: Final = 10
 _HOW: Final = "Name the execution role with --role NAME (or ARN), or set SAGEWIZARD_ROLE"
@@ -31,9 +34,10 @@ def find_role(iam: Any, role: str | None, *, account_id: str, identity_arn: str 
     """Return the ARN of the execution role; only reads.
 
     `role` is a name or an ARN. Without it: the role that the caller itself has taken on, if SageMaker may
-    take it on as well (a SageMaker notebook), else the newest `AmazonSageMaker-ExecutionRole*`, else the only
-    role that trusts SageMaker. Raises `UsageError` for a role that is not there, of another account or that
-    SageMaker may not take on, `TargetError` when none or several would do, or when IAM does not answer.
+    take it on as well (a SageMaker notebook), else the one that the doctor makes, else the newest
+    `AmazonSageMaker-ExecutionRole*`, else the only role that trusts SageMaker. Raises `UsageError` for a role
+    that is not there, of another account or that SageMaker may not take on, `TargetError` when none or several
+    would do, or when IAM does not answer.
     """
     if role:
         return _named(iam, role, account_id)
@@ -43,6 +47,9 @@ def find_role(iam: Any, role: str | None, *, account_id: str, identity_arn: str 
         if own is not None and trusts_sagemaker(own.get("AssumeRolePolicyDocument")):
             return str(own["Arn"])
     candidates = [r for r in _roles(iam) if trusts_sagemaker(r.get("AssumeRolePolicyDocument"))]
+    own_name = [r for r in candidates if r["RoleName"] == ROLE_NAME]
+    if own_name:
+        return str(own_name[0]["Arn"])
     console = [r for r in candidates if str(r["RoleName"]).startswith(_CONSOLE_PREFIX)]
     if console:
         return str(max(console, key=lambda r: (str(r.get("CreateDate", "")), str(r["RoleName"])))["Arn"])
@@ -54,8 +61,8 @@ def find_role(iam: Any, role: str | None, *, account_id: str, identity_arn: str 
         raise TargetError(f"{len(names)} roles may be taken on by SageMaker: {shown}", remedy=f"{_HOW}.")
     raise TargetError(
         f"The account {account_id} has no role that SageMaker may take on",
-        remedy="Make one in the IAM console (use case SageMaker - Execution), then name it with --role "
-        "or SAGEWIZARD_ROLE.",
+        remedy="Have one made with `sagewizard doctor --target aws --create-role`, or make one in the IAM "
+        "console (use case SageMaker - Execution) and name it with --role or SAGEWIZARD_ROLE.",
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from sagewizard.aws.prices import LivePrices
+from sagewizard.aws.quotas import ServiceQuotas
 from sagewizard.aws.roles import find_role
 from sagewizard.boto_errors import error_code, translate, translated
 from sagewizard.errors import CancelledError, CredentialsError, TargetError, UsageError
@@ -46,6 +47,11 @@ class Identity:
     account_id: str
     arn: str
 
+    @property
+    def owner(self) -> str:
+        """The user, or the role and its session, as the tag `sagewizard:owner` names it."""
+        return self.arn.rpartition(":")[2].partition("/")[2] or self.account_id
+
 
 def open_aws(
     settings: Settings,
@@ -76,10 +82,10 @@ def open_aws(
             "or stay in the sandbox.",
         )
     env = os.environ if environ is None else environ
-    session = _session(region, profile, make_session)
-    chosen = _region(session, region)
+    session = make(region, profile, make_session)
+    chosen = region_of(session, region)
     with translated("look up the AWS account", region=chosen, profile=profile):
-        sts = session.client("sts", config=_quick())
+        sts = session.client("sts", config=quick())
     check_endpoint(sts, "sts")
     identity = identify(sts, region=chosen, profile=profile)
     if not confirm(identity.account_id):
@@ -93,10 +99,12 @@ def open_aws(
         account_id=identity.account_id,
         role_arn="",
         bucket=bucket or f"sagemaker-{chosen}-{identity.account_id}",
-        prices=_prices(session, settings, clock),
+        prices=prices_of(session, settings, clock),
         simulated=False,
         poll_seconds=POLL_SECONDS,
         profile=profile,
+        owner=identity.owner,
+        quotas=ServiceQuotas(lambda: _checked(session, chosen, "service-quotas")),
         _session=session,
     )
     for service in _SERVICES:
@@ -111,6 +119,12 @@ def open_aws(
     )
     check_bucket(target.client("s3"), target.bucket, identity.account_id)
     return target
+
+
+def _checked(session: Any, region: str, service: str) -> Any:
+    client = session.client(service, region_name=region, config=quick())
+    check_endpoint(client, service)
+    return client
 
 
 def identify(sts: Any, *, region: str = "", profile: str | None = None) -> Identity:
@@ -163,7 +177,8 @@ def check_bucket(s3: Any, bucket: str, account_id: str) -> bool:
     return True
 
 
-def _session(region: str | None, profile: str | None, make_session: Callable[..., Any] | None) -> Any:
+def make(region: str | None, profile: str | None, make_session: Callable[..., Any] | None) -> Any:
+    """Return a boto3 session of a region and a profile; UsageError when there is no such profile."""
     from botocore.exceptions import ProfileNotFound
 
     if make_session is None:
@@ -192,7 +207,8 @@ def _no_profile(error: Exception) -> UsageError:
     )
 
 
-def _region(session: Any, asked: str | None) -> str:
+def region_of(session: Any, asked: str | None) -> str:
+    """Return the region to work in; UsageError without one, CredentialsError without credentials."""
     region = session.region_name
     if not region:
         raise UsageError(
@@ -200,11 +216,7 @@ def _region(session: Any, asked: str | None) -> str:
             remedy="Name one with --region, for instance --region us-east-1, or set AWS_DEFAULT_REGION.",
         )
     if session.get_credentials() is None:
-        raise CredentialsError(
-            "There are no AWS credentials on this machine",
-            remedy="Run `aws configure` (or `aws configure sso`), set AWS_PROFILE, or stay in the sandbox, "
-            "which needs none: --target sandbox.",
-        )
+        raise no_credentials()
     known = [
         name
         for partition in ("aws", "aws-cn", "aws-us-gov")
@@ -221,13 +233,25 @@ def _region(session: Any, asked: str | None) -> str:
     return str(region)
 
 
-def _quick() -> Any:
+def no_credentials() -> CredentialsError:
+    """Return the error of a machine without credentials."""
+    return CredentialsError(
+        "There are no AWS credentials on this machine",
+        remedy="Run `aws configure` (or `aws configure sso`), set AWS_PROFILE, or stay in the sandbox, "
+        "which needs none: --target sandbox.",
+    )
+
+
+def quick() -> Any:
+    """Return the settings of clients that only ask: they give up soon."""
     from botocore.config import Config
 
     return Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "max_attempts": 3})
 
 
-def _prices(session: Any, settings: Settings, clock: Clock | None) -> PriceList:
+def prices_of(session: Any, settings: Settings, clock: Clock | None) -> PriceList:
+    """Return the price list of a session: the Price List API with the dated table behind it."""
+
     def make_client() -> Any:
         from botocore.config import Config
 

@@ -5,72 +5,133 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+import textwrap
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sagewizard import settings as settings_module
 from sagewizard.cli.terminal import console
-from sagewizard.errors import SageWizardError
+from sagewizard.errors import CancelledError, SageWizardError, UsageError
 from sagewizard.exit_codes import ExitCode
+from sagewizard.findings import Finding
+from sagewizard.recipe import finding
 from sagewizard.render.units import size
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from sagewizard.aws.doctor import Account
     from sagewizard.settings import Settings
 
 # A run of the MNIST recipe leaves 230 MB in the sandbox.
 FREE_BYTES = 2_000_000_000
+# Below this, the sandbox and its jobs compete for memory with everything else.
+FREE_MEMORY = 1_000_000_000
 PACKAGES = ("boto3", "moto", "numpy", "pandas", "scikit-learn", "orjson", "pydantic", "PyYAML", "sagemaker")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line: what was looked at, how it is, and what to do when it is not well."""
-
-    name: str
-    state: Literal["ok", "warning", "failed"]
-    text: str
-    remedy: str = ""
 
 
 def doctor(options: argparse.Namespace) -> int:
     """Look at everything; the exit code is 1 when something would stop a run."""
-    found = list(findings(settings_module.load()))
-    if options.json:
+    settings = settings_module.load()
+    recipe = finding.load(options.recipe) if options.recipe else None
+    if options.target == "aws":
+        from sagewizard.aws.doctor import Account, look
+
+        account = Account()
+        found = [_program(), _packages(), _home(settings.home), _ledger(settings)]
+        found += look(
+            settings, account, recipe=recipe, region=options.region, profile=options.profile,
+            role=options.role,
+        )  # fmt: skip
+        if options.create_role is not None:
+            _show(found, as_json=False)
+            return _create_role(options, account)
+    elif options.create_role is not None:
+        raise UsageError("The sandbox has a role of its own.", remedy="Use --create-role with --target aws.")
+    else:
+        found = list(findings(settings))
+    return _show(found, as_json=options.json)
+
+
+def _show(found: list[Finding], *, as_json: bool) -> int:
+    if as_json:
         import orjson
 
         sys.stdout.buffer.write(
-            orjson.dumps([asdict(finding) for finding in found], option=orjson.OPT_INDENT_2) + b"\n"
+            orjson.dumps([asdict(one) for one in found], option=orjson.OPT_INDENT_2) + b"\n"
         )
     else:
         out = console(sys.stdout)
         marks = {"ok": "done", "warning": "warning", "failed": "failed"}
-        for finding in found:
-            out.line(
-                f"{out.glyph(marks[finding.state])} {finding.state:<7}  {finding.name:<10} {finding.text}"
+        for one in found:
+            start = f"{out.glyph(marks[one.state])} {one.state:<7}  {one.name:<15} "
+            columns = out.size()[0] if out.terminal else 500
+            lines = textwrap.wrap(
+                start + one.text, columns, subsequent_indent=" " * len(start), break_on_hyphens=False
             )
-            if finding.remedy:
-                out.line(f"{'':22}{finding.remedy}")
-    return ExitCode.JOB_FAILED if any(finding.state == "failed" for finding in found) else ExitCode.OK
+            lines += textwrap.wrap(
+                one.remedy, columns, initial_indent=" " * len(start), subsequent_indent=" " * len(start),
+                break_on_hyphens=False,
+            )  # fmt: skip
+            for line in lines:
+                out.line(line)
+    return ExitCode.JOB_FAILED if any(one.state == "failed" for one in found) else ExitCode.OK
+
+
+def _create_role(options: argparse.Namespace, account: Account) -> int:
+    """Show what the role may do, have it confirmed, make it."""
+    from sagewizard.aws import role_making
+    from sagewizard.aws.doctor import as_text
+
+    if account.identity is None:
+        raise UsageError(
+            "No role can be made before the account is known.", remedy="Correct what failed above first."
+        )
+    name = options.create_role
+    policy = role_making.permissions(account.bucket, account.partition)
+    out = console()
+    out.line()
+    out.line(f"The role {name} in the account {account.identity.account_id} would be taken on by SageMaker:")
+    out.line(as_text(role_making.TRUST))
+    out.line("and may do this:")
+    out.line(as_text(policy))
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                "Making a role asks for its name, and there is no terminal to type it on.",
+                remedy="Look at the policy above, then add --yes.",
+            )
+        out.stream.write(f"Type the name {name} to make it: ")
+        out.stream.flush()
+        if sys.stdin.readline().strip() != name:
+            raise CancelledError("The role was not made.", remedy="Nothing was changed.")
+    arn = role_making.create(account.client("iam"), name, policy, owner=account.identity.owner)
+    out.line(f"Made {arn}. It is found from now on; a new role takes some seconds to be known everywhere.")
+    return ExitCode.OK
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
     """Look at one thing after the other."""
-    from sagewizard import __version__
-
-    yield Finding(
-        "program", "ok", f"sagewizard {__version__}, Python {platform.python_version()}, {platform.system()}"
-    )
+    yield _program()
     yield _packages()
     yield _home(settings.home)
     yield _disk(settings.home)
+    yield _memory()
+    yield _port()
     yield _data(settings)
     yield _sandbox(settings)
     yield _ledger(settings)
     yield _terminal()
+
+
+def _program() -> Finding:
+    from sagewizard import __version__
+
+    return Finding(
+        "program", "ok", f"sagewizard {__version__}, Python {platform.python_version()}, {platform.system()}"
+    )
 
 
 def _packages() -> Finding:
@@ -118,6 +179,36 @@ def _disk(home: Path) -> Finding:
             "`sagewizard sandbox reset` frees what the sandbox keeps.",
         )
     return Finding("disk", "ok", f"{size(free)} free")
+
+
+def _memory() -> Finding:
+    try:
+        # What the kernel would give, caches included; only Linux tells.
+        with Path("/proc/meminfo").open(encoding="ascii") as file:
+            free = next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, StopIteration):
+        return Finding("memory", "ok", "this system does not say how much is free")
+    if free < FREE_MEMORY:
+        return Finding(
+            "memory", "warning", f"{size(free)} free", "Close something: the sandbox and a job need more."
+        )
+    return Finding("memory", "ok", f"{size(free)} free")
+
+
+def _port() -> Finding:
+    import socket
+
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            with socket.create_connection(("127.0.0.1", port), timeout=5):
+                pass
+    except OSError as error:
+        return Finding(
+            "ports", "failed", f"no port of 127.0.0.1 can be used: {error.strerror or error}",
+            "The sandbox serves there: allow it in the firewall or the container.",
+        )  # fmt: skip
+    return Finding("ports", "ok", "a free one of 127.0.0.1 is taken; nothing is reachable from outside")
 
 
 def _data(settings: Settings) -> Finding:

@@ -235,7 +235,14 @@ def _resources(commands: Any) -> None:
 
 
 def _doctor(commands: Any) -> None:
-    doctor = _add(commands, "doctor", "doctor:doctor", "look at what this machine has and lacks")
+    doctor = _add(commands, "doctor", "doctor:doctor", "look at what this machine or account has and lacks")
+    doctor.add_argument("recipe", metavar="RECIPE", nargs="?", help="also what this recipe needs of AWS")
+    _target(doctor)
+    doctor.add_argument(
+        "--create-role", metavar="NAME", nargs="?", const="SageWizardExecutionRole",
+        help="make the execution role on AWS, after showing what it may do",
+    )  # fmt: skip
+    doctor.add_argument("--yes", action="store_true", help="make the role without asking")
     doctor.add_argument("--json", action="store_true", help="as JSON")
 
 

@@ -60,6 +60,7 @@ class Proposal:
     proposed: str
     reason: str
     remedy: str
+    retired: bool = False
 
     @property
     def path(self) -> str:
@@ -88,7 +89,9 @@ def propose(recipe: Recipe, steps: Sequence[str], quotas: QuotaList | None = Non
             continue
         fitting = (c for c in _candidates(wanted) if _obstacle(step, c, count, use, quotas) is None)
         proposed = next(fitting, "")
-        found.append(Proposal(step, wanted, proposed, reason, _remedy(step, wanted, proposed, use)))
+        retired = wanted in allowed(step) and wanted.rpartition(".")[0] in RETIRED
+        remedy = _remedy(step, wanted, proposed, use)
+        found.append(Proposal(step, wanted, proposed, reason, remedy, retired))
     return tuple(found)
 
 
