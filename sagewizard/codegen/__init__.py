@@ -15,13 +15,15 @@ sections are free, but for what the shared ones rely on:
   `evaluating.reading_answers(run)` gives `read_numbers(body)` where answers are CSV.
 - `evaluating.evaluate(run)` gives the step evaluate: it needs `answers`, the endpoint's for all test rows
   (from the step predict), or `batch_answers`, those of the transform, as `evaluating.source_of(run)` says:
-  lists made by `evaluating.from_endpoint(run, "TEXT")` and `from_transform(run, "TEXT")`, expressions that need
-  `evaluating.answer_needs(run)` and import `answer_imports(run)`.
+  lists made by `evaluating.from_endpoint(run, "TEXT")` and `from_transform(run, "TEXT")`, expressions that
+  need `evaluating.answer_needs(run)` and import `answer_imports(run)`.
 - A section with a `step` is placed in the order of the plan, one without where it is first needed. Every name
   that the code uses of another section stands in `needs`; for a name whose value in the run is known, `known`
   holds the lines that write it, so that `--step` can leave the section out.
-- `boto3_flavor.intro(run, "the library")` is the text at the top; `pretty.call` and `pretty.assign` lay out
-  values (`pretty.Code` marks an expression).
+- `pieces` has what flavors say alike: `intro(run, "the library")` for the top, `setup(run)` (REGION, BUCKET,
+  ROLE, NAME, TAGS), `clients()`, `upload()`, `prepare(run)` (needs `upload`, `to_csv` or `to_recordio`, and
+  provides `train_uri`, `batch_uri` and so on). `pretty.call` and `pretty.assign` lay out values
+  (`pretty.Code` marks an expression).
 """
 
 from __future__ import annotations

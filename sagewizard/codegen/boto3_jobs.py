@@ -38,7 +38,7 @@ def channels_of(run: Reading) -> dict[str, str]:
 
 
 def _image(run: Reading) -> list[str]:
-    from sagewizard.codegen.boto3_flavor import image_of
+    from sagewizard.codegen.pieces import image_of
 
     return list(assign("IMAGE", image_of(run)))
 
@@ -94,11 +94,10 @@ def _needs(run: Reading) -> list[str]:
 
 def train(run: Reading) -> Section:
     """Return the section that trains, each fold of a cross-validation first where there is one."""
-    folds = run.recipe.folds
     code = [*_shared(run), *assign("hyperparameters", run.recipe.effective_hyperparameters())]
     needs, imports, packages = _needs(run), [], ["boto3"]
     definition = _definition(run, "train")
-    if folds:
+    if run.recipe.folds:
         definition["InputDataConfig"] = Code("inputs")
     request = {
         "TrainingJobName": Code("job"), "HyperParameters": Code("hyperparameters"), **definition,
@@ -106,18 +105,19 @@ def train(run: Reading) -> Section:
     }  # fmt: skip
     described = "sagemaker.describe_training_job"
     wait = f'wait_for({described}, "TrainingJobStatus", TrainingJobName={{}})'
-    if folds:
+    if run.recipe.folds:
         lines = [f"    {line}" for line in call("sagemaker.create_training_job", request)]
         code += [
             "", "", "def run_job(job, inputs):", '    """Train, wait, and return what became of the job."""',
             *[f"    {line}" for line in _script_parameters(run, "job")],
             *lines, f"    return {wait.format('job')}", "", "",
         ]  # fmt: skip
-        code += _folds(run)
-        needs += ["s3", *(f"{part}_{kind}" for part in channels_of(run) for kind in "xy")]
-        needs.append("to_recordio" if run.wire.content_type == RECORDIO else "to_csv")
-        imports += ["import io", "import numpy as np",
-                    f"from sklearn.model_selection import {_divider(run)}"]  # fmt: skip
+        lines, more, wanted = folds(
+            run, "[]", "fold.append(channel(name, uri))", 'run_job(job, fold).get("FinalMetricDataList", [])'
+        )
+        code += lines
+        imports += more
+        needs += wanted
         packages += ["numpy", "scikit-learn"]
         code += ["", 'training_job = f"{NAME}-train"', "trained = run_job(training_job, channels)"]
     else:
@@ -155,42 +155,50 @@ def _divider(run: Reading) -> str:
     return "StratifiedKFold" if stratified(run.recipe) else "KFold"
 
 
-def _folds(run: Reading) -> list[str]:
-    """Return lines that train once for each fold and print mean and spread of each figure."""
+def folds(run: Reading, inputs: str, entry: str, metrics: str) -> tuple[list[str], list[str], list[str]]:
+    """Return lines that train once for each fold and tell mean and spread; their imports and needs.
+
+    `inputs` is how the inputs of a job begin, `entry` adds one of them by `name` and `uri`, and `metrics` is
+    an expression for the final metrics of the job `job` with these inputs.
+    """
     wire, count = run.wire, run.recipe.folds
     seed = int(run.recipe.value("dataset.seed") or 0)
     recordio = wire.content_type == RECORDIO
     writer = "to_recordio" if recordio else "to_csv"
-    encoded = "" if recordio else ".encode()"
     parts = list(channels_of(run))
     pool = {kind: ", ".join(f"{part}_{kind}" for part in parts) for kind in "xy"}
-    strata = "pool_y" if _divider(run) == "StratifiedKFold" else ""
-    labels = ", pool_y[chosen]" if wire.labels else ""
-    start = f"{wire.channels['validation']}:"
+    strata = ", pool_y" if _divider(run) == "StratifiedKFold" else ""
+    body = f"{writer}(pool_x[chosen]{', pool_y[chosen]' if wire.labels else ''})"
     lines = [
         "# Cross-validation: the rows that are not the test part, in folds; each is held back once.",
         f"pool_x, pool_y = np.concatenate([{pool['x']}]), np.concatenate([{pool['y']}])",
         f"folds = {_divider(run)}({count}, shuffle=True, random_state={seed})",
         "figures = {}",
-        f"pairs = folds.split(pool_x{', ' + strata if strata else ''})",
-        "for number, (train_rows, held_back) in enumerate(pairs, 1):",
-        "    inputs = []",
-        "    for name, folder, chosen in [",
-        f'        ("{wire.channels["train"]}", "{wire.folders["train"]}", train_rows),',
-        f'        ("{wire.channels["validation"]}", "{wire.folders["validation"]}", held_back),',
+        f"for number, (kept, held_back) in enumerate(folds.split(pool_x{strata}), 1):",
+        f"    fold = {inputs}",
+        "    for name, key, chosen in [",
+    ]
+    for part, rows in (("train", "kept"), ("validation", "held_back")):
+        key = f"{wire.folders[part]}/{part}.{wire.suffix}"
+        lines.append(f'        ("{wire.channels[part]}", "{key}", {rows}),')
+    lines += [
         "    ]:",
-        '        folder = f"{NAME}/folds-1/{number}/{folder}"',
-        f"        body = {writer}(pool_x[chosen]{labels}){encoded}",
-        f'        s3.upload_fileobj(io.BytesIO(body), BUCKET, f"{{folder}}/{{name}}.{wire.suffix}")',
-        '        inputs.append(channel(name, f"s3://{BUCKET}/{folder}/"))',
-        '    for metric in run_job(f"{NAME}-fold{number}", inputs).get("FinalMetricDataList", []):',
+        f"        body = {body}{'' if recordio else '.encode()'}",
+        f'        uri = upload(f"folds-1/{{number}}/{{key}}", body, "{wire.content_type}")',
+        f"        {entry}",
+        '    job = f"{NAME}-fold{number}"',
+        f"    for metric in {metrics}:",
         '        figures.setdefault(metric["MetricName"], []).append(metric["Value"])',
         "for name, values in figures.items():",
     ]
     figure = '    print(f"{name:45} {np.mean(values):.4f} +- {np.std(values, ddof=1):.4f}")'
     if run.recipe.algorithm.script_mode:
-        return [*lines, figure]
-    return [*lines, f"    if name.startswith({quoted(start)}):", f"    {figure}"]
+        lines.append(figure)
+    else:
+        start = f"{wire.channels['validation']}:"
+        lines += [f"    if name.startswith({quoted(start)}):", f"    {figure}"]
+    imports = ["import numpy as np", f"from sklearn.model_selection import {_divider(run)}"]
+    return lines, imports, ["upload", writer, *(f"{part}_{kind}" for part in parts for kind in "xy")]
 
 
 def tune(run: Reading) -> Section:
