@@ -2,7 +2,9 @@
 
     SageWizardError
     ├── UsageError              exit 2   what was asked for cannot be done as written
-    │   ├── RecipeError                  a recipe file: file, line, column, key
+    │   ├── FileError                    a YAML file: file, line, column, key
+    │   │   ├── RecipeError              a recipe
+    │   │   └── FaultPlanError           a plan of faults for the sandbox
     │   └── DataError                    a dataset: file, row, column, byte offset
     ├── TargetError             exit 3   the target does not answer, or refuses who asks
     │   ├── CredentialsError             no, wrong or expired credentials
@@ -44,8 +46,8 @@ class UsageError(SageWizardError):
     exit_code = ExitCode.USAGE
 
 
-class RecipeError(UsageError):
-    """A recipe file is wrong at a line, a column and a key."""
+class FileError(UsageError):
+    """A YAML file is wrong at a line, a column and a key."""
 
     def __init__(
         self, message: str, *, remedy: str = "", file: str = "", line: int = 0, column: int = 0, key: str = ""
@@ -53,6 +55,14 @@ class RecipeError(UsageError):
         place = ":".join([file, *(str(n) for n in (line, column) if n)]) if file else ""
         super().__init__(message, remedy=remedy, where=place)
         self.file, self.line, self.column, self.key = file, line, column, key
+
+
+class RecipeError(FileError):
+    """A recipe is wrong."""
+
+
+class FaultPlanError(FileError):
+    """A plan of faults for the sandbox is wrong."""
 
 
 class DataError(UsageError):

@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from sagewizard import algorithms
-from sagewizard.errors import RecipeError, UsageError
-from sagewizard.recipe import marks
+from sagewizard import yaml_marks as marks
+from sagewizard.errors import FileError, RecipeError, UsageError
 from sagewizard.recipe.options import (
     POSITIVE_LABEL,
     Option,
@@ -125,7 +125,7 @@ def _validate(document: marks.Document) -> RecipeFile:
         raise first from error
 
 
-def _fault(document: marks.Document, detail: ErrorDetails, root: type[BaseModel]) -> RecipeError:
+def _fault(document: marks.Document, detail: ErrorDetails, root: type[BaseModel]) -> FileError:
     # pydantic adds names of union arms and "[key]" to the place; only what is in the file counts.
     path = _path_in(document.value, detail["loc"])
     kind, key = detail["type"], str(detail["loc"][-1]) if detail["loc"] else ""

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sagewizard import yaml_marks as marks
 from sagewizard.errors import RecipeError
-from sagewizard.recipe import marks
 
 
 def refused(text: str | bytes) -> RecipeError:

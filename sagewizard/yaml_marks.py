@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sagewizard.errors import RecipeError
+from sagewizard.errors import FileError, RecipeError
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
@@ -35,6 +35,7 @@ class Document:
 
     file: str
     value: Any
+    kind: type[FileError] = RecipeError
     keys: dict[Path, Place] = field(default_factory=dict)
     values: dict[Path, Place] = field(default_factory=dict)
 
@@ -48,10 +49,10 @@ class Document:
             path = path[:-1]
         return self.values.get((), Place(1, 1))
 
-    def error(self, message: str, path: Path, *, remedy: str, of_key: bool = False) -> RecipeError:
+    def error(self, message: str, path: Path, *, remedy: str, of_key: bool = False) -> FileError:
         """Build the error of a path, with file, line, column and key."""
         place = self.place(path, of_key=of_key)
-        return RecipeError(
+        return self.kind(
             message,
             remedy=remedy,
             file=self.file,
@@ -72,45 +73,45 @@ def dotted(path: Path) -> str:
     return text
 
 
-def read(text: str | bytes, file: str) -> Document:
-    """Parse the text of a YAML file. Raises RecipeError with the place of what is wrong."""
+def read(text: str | bytes, file: str, kind: type[FileError] = RecipeError) -> Document:
+    """Parse the text of a YAML file. Raises an error of `kind` with the place of what is wrong."""
     import yaml
 
     raw = text.encode() if isinstance(text, str) else text
     if len(raw) > MAX_BYTES:
-        raise RecipeError(
-            f"A recipe is at most {MAX_BYTES:,} bytes, this file has {len(raw):,}.",
-            remedy="Check that this is a recipe and not a data file.",
+        raise kind(
+            f"A file of this kind is at most {MAX_BYTES:,} bytes, this one has {len(raw):,}.",
+            remedy="Check that it is not a data file.",
             file=file,
         )
     try:
         decoded = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise RecipeError(
+        raise kind(
             "The file is not UTF-8 text.", remedy="Save it as UTF-8.", file=file, line=line, column=1
         ) from error
     loader: Any = None
     try:
         loader = yaml.SafeLoader(decoded)
         node = loader.get_single_node()
-        document = Document(file=file, value=None)
+        document = Document(file=file, value=None, kind=kind)
         if node is None:
-            raise RecipeError(
+            raise kind(
                 "The file is empty.", remedy="See `sagewizard recipes show` for a whole recipe.", file=file
             )
         reader = _Reader(loader, document)
         document.value = reader.read(node, (), 0)
     except yaml.MarkedYAMLError as error:
-        raise _syntax(error, file) from error
+        raise _syntax(error, file, kind) from error
     except yaml.reader.ReaderError as error:
         line = decoded[: error.position].count("\n") + 1
-        raise RecipeError(
+        raise kind(
             "The file holds a character that YAML does not allow.",
             remedy="Remove the control characters.", file=file, line=line, column=1,
         ) from error  # fmt: skip
     except RecursionError as error:
-        raise RecipeError(
+        raise kind(
             "The file is nested too deeply.", remedy=f"Use at most {MAX_DEPTH} levels.", file=file
         ) from error
     finally:
@@ -119,10 +120,10 @@ def read(text: str | bytes, file: str) -> Document:
     return document
 
 
-def _syntax(error: Any, file: str) -> RecipeError:
+def _syntax(error: Any, file: str, kind: type[FileError]) -> FileError:
     mark = error.problem_mark or error.context_mark
     parts = [str(part) for part in (error.context, error.problem) if part]
-    return RecipeError(
+    return kind(
         f"This is not valid YAML: {', '.join(parts) or 'it cannot be read'}.",
         remedy="Check the indentation, the colons and the quotes on this line and the one before.",
         file=file,
@@ -147,7 +148,7 @@ class _Reader:
             raise self._error("The file is nested too deeply", path, f"Use at most {MAX_DEPTH} levels.")
         if self.count > MAX_VALUES:
             raise self._error(
-                "The file's aliases stand for too many values", path, f"A recipe has at most {MAX_VALUES:,}."
+                "The file's aliases stand for too many values", path, f"There may be {MAX_VALUES:,} at most."
             )
         if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN:
             raise self._error(
@@ -198,11 +199,11 @@ class _Reader:
             result[key] = self.read(value_node, child, depth + 1)
         return result
 
-    def _error(self, message: str, path: Path, remedy: str) -> RecipeError:
+    def _error(self, message: str, path: Path, remedy: str) -> FileError:
         return self._at(self.document.values[path], message, remedy, dotted(path))
 
-    def _at(self, place: Place, message: str, remedy: str, key: str) -> RecipeError:
-        return RecipeError(
+    def _at(self, place: Place, message: str, remedy: str, key: str) -> FileError:
+        return self.document.kind(
             f"{message}.",
             remedy=remedy,
             file=self.document.file,
