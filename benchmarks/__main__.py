@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PARTS = ("data_formats", "sandbox_jobs", "sandbox_storage", "tuning", "recipes")
+PARTS = ("data_formats", "sandbox_jobs", "sandbox_storage", "tuning", "recipes", "replay")
 
 
 def main() -> int:

@@ -15,17 +15,25 @@ def usable() -> str:
     return ""
 
 
-def run(*, instructor: bool = False) -> int:
+def run(*, instructor: bool = False, replay: tuple[str, float, str] | None = None) -> int:
     """Open the app and return the exit code; prints what is alive when it has closed.
 
-    With `instructor`, lessons show the recipe's notes for whoever teaches.
+    With `instructor`, lessons show the recipe's notes for whoever teaches. With `replay` (what, speed, step)
+    it opens on a recorded run; UsageError when there is no such thing.
     """
     import threading
 
     from sagewizard import settings
     from sagewizard.tui.app import SageWizardApp
 
-    app = SageWizardApp(settings.load(), instructor=instructor)
+    home = settings.load()
+    played = None
+    if replay is not None:
+        from sagewizard.tui.replaying import open_replay
+
+        wanted, speed, step = replay
+        played = open_replay(wanted, home, speed=speed, from_step=step)
+    app = SageWizardApp(home, instructor=instructor, replay=played)
     app.run()
     app.control.settle(0.15)
     for line in app.farewell:

@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from sagewizard.clock import Clock
+    from sagewizard.engine.ledger import Entry
     from sagewizard.errors import SageWizardError
     from sagewizard.settings import Settings
     from sagewizard.tui.control import RunControl
     from sagewizard.tui.keytable import Key
+    from sagewizard.tui.replaying import ReplayControl
 
 TICK = 0.1
 """Ten looks at the queue a second: enough for the eye, and keys stay quick under 2,000 log lines a second."""
 IDLE_REMINDER = 600.0
 """Seconds after which an endpoint that nobody asks is mentioned."""
 THEMES = ("textual-dark", "textual-light", "nord", "gruvbox", "solarized-light", "ansi-dark", "ansi-light")
+RECIPE_AFTER = 0.4
+"""Seconds until a recorded run's recipe is read: its lessons and settings are not in the first frame."""
 SMALLEST = (60, 20)
 
 
@@ -49,7 +53,14 @@ class SageWizardApp(App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  # as the base declares it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012  # as the base declares it
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None, instructor: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        instructor: bool = False,
+        replay: ReplayControl | None = None,
+    ) -> None:
         no_color = "NO_COLOR" in os.environ
         # Textual's own way with NO_COLOR keeps greys; the terminal's own colours are what was asked for.
         super().__init__(ansi_color=True if no_color else None)
@@ -57,9 +68,15 @@ class SageWizardApp(App[None]):
         self._clock = clock
         self.instructor = instructor
         self._control: RunControl | None = None
+        self._replay = replay
         self.farewell: list[str] = []
         self._reminded: set[str] = set()
         self.theme = "ansi-dark" if no_color else self._remembered_theme()
+
+    @property
+    def replaying(self) -> bool:
+        """Whether a recorded run has been opened."""
+        return self._replay is not None
 
     @property
     def control(self) -> RunControl:
@@ -83,17 +100,48 @@ class SageWizardApp(App[None]):
         self.set_interval(TICK, self.tick, name="tick")
         self.set_interval(30.0, self.look_for_idle, name="idle")
         self.set_timer(0.5, self.look_for_idle)
+        if self._replay is not None:
+            self.show_replay(self._replay)
 
     def tick(self) -> None:
-        """Fold in what workers have left and tell the screens."""
-        if self._control is None:
-            return
-        changed = self._control.drain()
-        if changed:
+        """Fold in what workers have left, play a recorded run on, and tell the screens."""
+        for control in (self._control, self._replay):
+            changed = control.drain() if control is not None else set()
+            if control is None or not changed:
+                continue
             for screen in self.screen_stack:
                 update = getattr(screen, "update_from", None)
-                if update is not None:
-                    update(self.control.model, changed)
+                if update is not None and getattr(screen, "control", self._control) is control:
+                    update(control.model, changed)
+
+    # Recorded runs
+
+    def open_replay(self, wanted: str) -> None:
+        """Open a run of this home in a worker, and play it back."""
+        from sagewizard.tui.replaying import open_replay
+
+        self.control.call(lambda: open_replay(wanted, self.settings, clock=self._clock), self.show_replay)
+
+    def open_shipped_replay(self, name: str) -> None:
+        """Open a recorded run that ships and play it; at once, since it is small: 50 ms."""
+        from sagewizard.errors import SageWizardError
+        from sagewizard.tui.replaying import open_replay
+
+        try:
+            self.show_replay(open_replay(name, self.settings, clock=self._clock))
+        except SageWizardError as error:
+            self.show_error(error)
+
+    def show_replay(self, replay: ReplayControl) -> None:
+        """Play a recorded run on the run screen; one that is there already makes way."""
+        from sagewizard.tui.screens.run import RunScreen
+
+        replay.on_error = self.show_error
+        self._close_to(HomeScreen)
+        self._replay = replay
+        self.push_screen(RunScreen(replay))
+        # The frame first: what the recipe's reader imports would keep it waiting.
+        self.set_timer(RECIPE_AFTER, replay.read_recipe)
 
     # Errors
 
@@ -112,6 +160,12 @@ class SageWizardApp(App[None]):
 
         answered = threading.Event()
         answer: list[bool] = []
+        recipe = self.control.recipe
+        price = ""
+        if recipe is not None:
+            from sagewizard.tui.screens.going_to_aws import price_of
+
+            price = price_of(recipe, done=[n for n, v in self.control.model.steps.items() if v.status == "done"]) + "\n"
 
         def ask() -> None:
             def taken(result: bool | None) -> None:
@@ -121,7 +175,7 @@ class SageWizardApp(App[None]):
             self.push_screen(
                 TypedConfirm(
                     "This creates resources in a real AWS account, and they cost money.",
-                    f"Type the account number {account} to go on.",
+                    f"{price}Type the account number {account} to go on.",
                     account,
                 ),
                 taken,
@@ -290,6 +344,8 @@ class SageWizardApp(App[None]):
     def leave(self) -> None:
         """End the app at once; the engine gets a moment to write down where it stopped."""
         self.control.detach()
+        if self._replay is not None:
+            self._replay.left()
         self.farewell = farewell(self.control)
         self.exit()
 
@@ -353,7 +409,7 @@ class SageWizardApp(App[None]):
             from sagewizard.engine.ledger import Ledger
 
             return [
-                (entry.run_id, entry.name, entry.created or entry.intended, entry.hourly_usd)
+                (entry.run_id, entry.name, last_use(settings, entry), entry.hourly_usd)
                 for entry in Ledger(settings.ledger).alive()
                 if entry.kind == "endpoint"
             ]
@@ -374,13 +430,24 @@ class SageWizardApp(App[None]):
             self._reminded.add(name)
             price = f" It would cost {per_hour(hourly)} on AWS." if hourly else ""
             self.notify(
-                f"{name} is alive for {duration(now - since)} and idle.{price}"
+                f"{name} is alive, last used {duration(max(0.0, now - used))} ago.{price}"
                 " F3 shows it; delete what you do not need.",
                 title="An endpoint is alive",
                 severity="warning",
                 timeout=12,
                 markup=False,
             )
+
+
+def last_use(settings: Settings, entry: Entry) -> float:
+    """Return when an endpoint was last asked: its run's journal grows with every prediction."""
+    from sagewizard.engine import journal
+
+    since = entry.created or entry.intended
+    try:
+        return max(since, (settings.runs / entry.run_id / journal.NAME).stat().st_mtime)
+    except OSError:
+        return since
 
 
 def farewell(control: RunControl) -> list[str]:

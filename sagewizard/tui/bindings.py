@@ -55,6 +55,17 @@ _SHELL: Final = (
     ),
     Key("home.search", "slash", "search", "Search the recipes as you type.", "home: Search", 2),
     Key("home.focus-runs", "r", "recent runs", "Go to the list of recent runs.", "home: Recent runs", 3),
+    Key(
+        "home.watch", "w", "watch", "Watch a recorded run: of this recipe if there is one.", "home: Watch", 2
+    ),
+    Key(
+        "home.aws",
+        "A",
+        "on AWS",
+        "Start the selected recipe in your own AWS account: first its price, then you type the account number.",
+        "home: Start on AWS",
+        4,
+    ),
     Key("home.clear", "escape", "clear", "Empty the search and go back to the list.", "home: Clear search"),
     Key(
         "run.primary",
@@ -91,6 +102,9 @@ _SHELL: Final = (
         "run.log-size", "l", "log", "Change the size of the log: small, half, whole, hidden.", "log: Size", 5
     ),
     Key("run.leave", "escape", "home", "Go back to Home; a job that runs goes on.", "run: Leave", 7),
+    Key("run.pause", "space", "pause", "Stop a recorded run where it is, or play on.", "replay: Pause", 2),
+    Key("run.faster", "plus", "faster", "Play a recorded run faster.", "replay: Faster", 3),
+    Key("run.slower", "minus", "slower", "Play a recorded run slower.", "replay: Slower", 3),
     Key("rail.up", "up", "back", "Look at the step before."),
     Key("rail.down", "down", "forward", "Look at the step after."),
     Key("log.find", "slash", "find", "Find text in the log.", "log: Find", 1),

@@ -13,7 +13,7 @@ import queue
 import shlex
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from sagewizard.clock import Clock, SystemClock
 from sagewizard.errors import CancelledError, SageWizardError, UsageError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from sagewizard.engine import Engine
+    from sagewizard.engine.interactive import Interactive
+    from sagewizard.engine.looking import DataLook
     from sagewizard.events import Event
     from sagewizard.recipe.options import Option
     from sagewizard.recipe.recipe import Recipe
@@ -41,7 +43,10 @@ class RunControl:
 
     `on_error(error)` is called in the interface's thread for an error that no `on_error` of a call took.
     `on_account(account) -> bool` is called in a worker when a target asks for its account to be confirmed.
+    `recorded` tells a run that is played back from one that happens (`tui.replaying`).
     """
+
+    recorded: ClassVar[bool] = False
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
         self.settings = settings
@@ -94,6 +99,14 @@ class RunControl:
             name: topics.StepView(name, number, text=recipe.text(name))
             for number, name in enumerate(recipe.steps, start=1)
         }
+
+    def take_target(self, target: Target) -> None:
+        """Work on a target that is open already: the person has confirmed its account."""
+        with self._target_lock:
+            self.target_name, self._target = target.name, target
+        self.model.target, self.model.simulated, self.model.region = (
+            target.name, target.simulated, target.region,
+        )  # fmt: skip
 
     def open_run(
         self,
@@ -186,6 +199,39 @@ class RunControl:
             return failed + [(run, "another process is at work on this run") for run in outcome.busy]
 
         self.call(work, on_done)
+
+    # What panes ask
+
+    def look(self) -> DataLook:
+        """Return what there is to see of the recipe's data; only for worker threads. Raises DataError."""
+        from sagewizard.engine import looking
+
+        if self.recipe is None:
+            raise UsageError("No recipe is open.", remedy="Choose one on Home.")
+        found = looking.look(self.recipe, self.settings)
+        looking.keep_thumbnail(found, self.settings)
+        return found
+
+    def desk(self, run_id: str, heard: Callable[[Event], None]) -> Interactive:
+        """Return a way to ask about the run outside of its steps."""
+        from sagewizard.engine.interactive import Interactive
+
+        return Interactive(self.settings, run_id, self.engine, heard)
+
+    def action_at(self, place: str) -> tuple[str, Callable[[], object]] | None:
+        """Return what Enter does at a place of the rail, when it is not for the pane to say."""
+        return None
+
+    def bar(self) -> list[str]:
+        """Return what the status bar says in place of the target; nothing for a run that happens."""
+        return []
+
+    def refuse(self) -> bool:
+        """Say that this is a recorded run, if it is; tell whether it is."""
+        return False
+
+    def left(self) -> None:
+        """Take note that the run's screen has gone."""
 
     # Options
 

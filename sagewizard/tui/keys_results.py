@@ -7,6 +7,10 @@ from __future__ import annotations
 from sagewizard.tui.keytable import Key
 
 KEYS: tuple[Key, ...] = (
+    Key("train.tune", "t", "tune too", "Switch on the recipe's tuning: many jobs that search for better settings.",
+        "train: Tune too"),
+    Key("tune.deploy", "b", "deploy best", "Deploy the model of the best job.", "tune: Deploy the best", 4),
+    Key("tune.off", "t", "leave out", "Leave the tuning out of this run.", "tune: Leave out"),
     Key("predict.next", "n", "next row", "Take the next test row.", "predict: Next row", 1),
     Key("predict.previous", "p", "row before", "Take the test row before.", "predict: Row before"),
     Key("predict.random", "r", "random", "Take a test row at random.", "predict: Random row", 2),
@@ -60,6 +64,7 @@ KEYS: tuple[Key, ...] = (
     Key("resources.close", "escape", "back", "Empty the filter, then go back.", "resources: Back", 6),
     Key("runs.open", "enter", "open", "Open the selected run.", "runs: Open", 1),
     Key("runs.resume", "u", "resume", "Open the run and go on where it stopped.", "runs: Resume", 2),
+    Key("runs.watch", "w", "watch", "Play the selected run back, without a target.", "runs: Watch"),
     Key("runs.mark", "space", "mark", "Mark a run, to compare it with another.", "runs: Mark", 3),
     Key("runs.compare", "v", "compare", "Compare the two marked runs, or the marked with the selected one.",
         "runs: Compare two", 4),

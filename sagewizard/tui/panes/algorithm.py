@@ -11,6 +11,7 @@ from textual.widgets import Static
 from sagewizard.tui import model as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import TITLES, Action, StepPane
+from sagewizard.tui.panes.switching import follow_steps
 from sagewizard.tui.widgets.form import OptionForm
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class AlgorithmPane(StepPane):
             intro = self.query_one(".pane-intro", Static)
             intro.display = self.app.size.height >= 32
             intro.update(Content(algorithm.summary))
+
+    def refresh_body(self, model: RunModel, topics: set[str]) -> None:
+        """Let the rail follow a step that was switched on or off in the form."""
+        if t.OPTIONS in topics and follow_steps(self.control):
+            self.control.post(lambda: {t.STEPS})
 
     def own_action(self) -> Action | None:
         """Go on to training."""

@@ -153,6 +153,9 @@ class StepPane(Vertical):
 
     def primary(self) -> Action | None:
         """Return what Enter does here, or None when there is nothing to do (the step is at work)."""
+        given = self.control.action_at(self.step)
+        if given is not None:
+            return Action(*given)
         own = self.own_action()
         if own is not None:
             return own

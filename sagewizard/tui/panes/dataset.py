@@ -51,6 +51,8 @@ class DatasetPane(StepPane):
         from sagewizard.tui.screens.own_data import OwnDataScreen
 
         recipe = self.control.recipe
+        if self.control.refuse():
+            return
         if recipe is None or self.control.busy:
             self.notify("The run is at work: change its data before or after.", markup=False)
             return

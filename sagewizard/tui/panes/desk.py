@@ -26,14 +26,13 @@ def desk_of(control: RunControl) -> Interactive | None:
         return None
     found = _DESKS.get(control)
     if found is None or found.run_id != run_id:
-        from sagewizard.engine.interactive import Interactive
 
         def heard(event: Event) -> None:
             control.post(
                 lambda: control.model.apply(event) if event.run_id == control.model.run_id else set()
             )
 
-        found = _DESKS[control] = Interactive(control.settings, run_id, control.engine, heard)
+        found = _DESKS[control] = control.desk(run_id, heard)
     return found
 
 
@@ -69,8 +68,7 @@ class DeskPane(StepPane):
     def values_of(self, row: int) -> list[float]:
         """Return the values of a test row, counted from 1."""
         assert self.rows is not None, "asked for a row before the rows were read"
-        found: list[float] = self.rows.parts["test"].features[row - 1].tolist()
-        return found
+        return self.rows.values(row)
 
     def label_of(self, row: int) -> str:
         """Return the label of a test row as the dataset has it."""
@@ -88,7 +86,7 @@ class DeskPane(StepPane):
     def full_ink(self) -> float:
         """Return the value of full ink, the largest of the test split: all pictures share one white."""
         assert self.rows is not None, "asked for the ink before the rows were read"
-        return max(float(self.rows.parts["test"].features.max()), 1e-9)
+        return max(self.rows.highest, 1e-9)
 
     @property
     def endpoint_alive(self) -> bool:

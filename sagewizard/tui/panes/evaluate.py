@@ -14,9 +14,11 @@ from sagewizard.render.units import number
 from sagewizard.tui import model as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.desk import DeskPane, desk_of
+from sagewizard.tui.panes.train import folds_text
 from sagewizard.tui.widgets.curve import CurveView
 from sagewizard.tui.widgets.heatmap import HeatMap
 from sagewizard.tui.widgets.mistakes import MistakePager
+from sagewizard.tui.widgets.outcomes import clusters_text, residuals_text, thresholds_text
 from sagewizard.tui.widgets.scores import bar, gauge
 
 if TYPE_CHECKING:
@@ -56,11 +58,15 @@ class EvaluatePane(DeskPane):
 
     def compose_body(self) -> ComposeResult:
         """Lay out threshold, matrix, measures, curve and mistakes."""
+        yield Static(id="evaluate-clusters")
         yield Static(id="evaluate-threshold")
         with Horizontal(id="evaluate-top"):
             yield HeatMap(id="evaluate-matrix")
             yield Static(id="evaluate-measures")
+        yield Static(id="evaluate-residuals")
         yield CurveView(id="evaluate-curve", rows=9)
+        yield Static(id="evaluate-thresholds")
+        yield Static(id="evaluate-folds")
         yield MistakePager(id="evaluate-mistakes")
 
     def refresh_body(self, model: RunModel, topics: set[str]) -> None:
@@ -133,11 +139,10 @@ class EvaluatePane(DeskPane):
             self.chosen = 1
         else:
             self.chosen = 0
+            self.threshold = 0.0
         if not self.is_attached:
             return
-        self.query_one("#evaluate-top").set_class(
-            results.confusion is not None and self.sweep is None, "-many"
-        )
+        self.query_one("#evaluate-top").set_class(self.sweep is None, "-many")
         self._read_curves()
         self._draw()
 
@@ -156,7 +161,7 @@ class EvaluatePane(DeskPane):
         """Draw the curves of the class chosen; those of several classes are made in a worker."""
         results, chosen = self.results, self.chosen
         self.curves = None
-        if results is None or results.kind == "regressor":
+        if results is None or results.kind in ("regressor", "clustering"):
             self._draw_curve(fresh=True)
             return
 
@@ -194,6 +199,7 @@ class EvaluatePane(DeskPane):
         heat = self.query_one(HeatMap)
         heat.display = matrix is not None
         heat.show(matrix)
+        self._draw_tables()
         self._draw_threshold()
         self._draw_measures()
         self._draw_curve()
@@ -204,6 +210,29 @@ class EvaluatePane(DeskPane):
             pager.show(results.mistakes(), regression=results.kind == "regressor")
         else:  # what has no right and wrong, such as clusters
             pager.display = False
+
+    def on_resize(self) -> None:
+        """Fit tables and plots to the new width."""
+        if self.results is not None:
+            self._draw_tables()
+
+    def _draw_tables(self) -> None:
+        """Draw what does not move with the threshold: clusters, residuals, thresholds side by side, folds."""
+        results, model = self.results, self.model
+        if results is None or not self.is_attached:
+            return
+        width = max(30, self.query_one(".pane-scroll").size.width - 2)
+        plain = bool(getattr(self.app, "colourless", False))
+        texts = {
+            "clusters": clusters_text(model.clusters, width) if results.kind == "clustering" else Text(""),
+            "residuals": residuals_text(results, width, plain=plain),
+            "thresholds": thresholds_text(model.thresholds, width),
+            "folds": Text.from_ansi(folds_text(model, width)),
+        }
+        for name, text in texts.items():
+            widget = self.query_one(f"#evaluate-{name}", Static)
+            widget.display = bool(text.plain)
+            widget.update(text)
 
     def _draw_threshold(self) -> None:
         widget = self.query_one("#evaluate-threshold", Static)
@@ -230,6 +259,10 @@ class EvaluatePane(DeskPane):
             scores |= self.sweep.measures(self.threshold)
         many = results.kind == "multiclass_classifier"
         names = [n for n in (SHOWN_MANY if many else SHOWN) if n in scores] or list(scores)
+        if (
+            many
+        ):  # an answer without a score for each class has no top-k accuracy: a line about it helps nobody
+            names = [n for n in names if scores[n] is not None]
         width = max(len(metric_name(name)) for name in names)
         roomy = self.app.size.width >= WIDE
         lines = []

@@ -80,7 +80,9 @@ class PredictPane(DeskPane):
 
     def own_action(self) -> Action | None:
         """Send what is chosen, when the endpoint has not answered to it yet."""
-        if self.view.status != "done" or not self.endpoint_alive or self.rows is None or self.control.busy:
+        if self.view.status != "done" or not self.endpoint_alive or self.rows is None:
+            return None
+        if self.control.busy or self.control.recorded:
             return None
         if self.answered is not None and self.answered[0] == self._question():
             return None
@@ -295,8 +297,20 @@ class PredictPane(DeskPane):
         if self.rows is None:
             return
         self.own = False
-        self.row = min(max(row, 1), self.test_count())
+        row = min(max(row, 1), self.test_count())
+        if not self.rows.has(row):
+            row = self._nearest(row)
+        self.row = row
         self._draw()
+
+    def _nearest(self, row: int) -> int:
+        """Return the row to show for one that a recorded run does not have: the next one on the way."""
+        assert self.rows is not None, "asked for a row before the rows were read"
+        after, before = range(row, self.test_count() + 1), range(row, 0, -1)
+        order = (after, before) if row >= self.row else (before, after)
+        found = next((one for way in order for one in way if self.rows.has(one)), row)
+        self.app.notify(f"This recorded run has some of the test rows only: row {found} is shown.")
+        return found
 
     def _draw(self) -> None:
         if not self.is_attached:
@@ -328,6 +342,8 @@ class PredictPane(DeskPane):
             lines += answer_lines(event, self.rows, self.threshold)
         elif self.rows is None:
             lines.append(Text("Reading the test rows."))
+        elif self.control.recorded:
+            lines.append(Text("· The recorded run did not show its answer to this."))
         elif not self.endpoint_alive:
             lines.append(Text("· The endpoint is gone: nothing can be asked now. Deploy again to go on."))
         else:
@@ -382,11 +398,13 @@ class PredictPane(DeskPane):
             out.append(f"▶ {bar(share)} {share:4.0%}  t stops")
         elif compared is not None and compared.source == "endpoint":
             wrong = compared.rows - compared.correct
+            recipe = self.control.recipe
+            graded = recipe is None or recipe.task in ("binary_classifier", "multiclass_classifier")
+            words = f"{compared.correct:,} of {compared.rows:,} right, {wrong:,} wrong"
+            if not graded:
+                words = f"{compared.rows:,} rows answered; Evaluate says how well"
             out.append("Whole test set  ", "bold")
-            out.append(
-                f"✓ {compared.correct:,} of {compared.rows:,} right, {wrong:,} wrong,"
-                f" in {compared.requests:,} requests"
-            )
+            out.append(f"✓ {words}, in {compared.requests:,} requests")
             if compared.median_seconds is not None:
                 out.append(f" of {compared.median_seconds * 1000:.1f} ms each")
             if self.endpoint_alive:

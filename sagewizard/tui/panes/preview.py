@@ -47,19 +47,8 @@ class PreviewPane(StepPane):
         """Ask for the rows once the step has shown that the data is there."""
         if model.step(self.step).status in ("done", "running") and not self._asked:
             self._asked = True
-            recipe, settings = self.control.recipe, self.control.settings
-            if recipe is None:
-                return
             self.query_one("#preview-head", Static).update("Reading the rows.")
-
-            def read() -> DataLook:
-                from sagewizard.engine import looking
-
-                found = looking.look(recipe, settings)
-                looking.keep_thumbnail(found, settings)
-                return found
-
-            self.control.call(read, self._read, self._refused)
+            self.control.call(self.control.look, self._read, self._refused)
 
     def _read(self, found: DataLook) -> None:
         self._look = found

@@ -60,8 +60,11 @@ class TeardownPane(StepPane):
         self._draw(model)
         gone = frozenset((view.kind, view.name) for view in model.gone)
         if self._asked is None:
-            # What was torn down before it was looked at is proved on demand: asking may start the sandbox.
             self._asked = gone if self.view.status == "done" else frozenset()
+            if self._asked and not self.control.recorded and not self.control.busy:
+                self._prove_earlier(sorted(gone))
+        elif self.control.recorded:
+            return
         elif gone != self._asked and not self.control.busy and not self.deleting:
             self._asked = gone
             self._ask_for_proof(sorted(gone))
@@ -77,6 +80,8 @@ class TeardownPane(StepPane):
 
     def action_teardown_delete(self) -> None:
         """Delete the selected resource, after a question."""
+        if self.control.refuse():
+            return
         table = self.query_one("#teardown-alive", RowTable)
         chosen = next((v for v in self._alive(self.model) if v.name == table.key), None)
         if chosen is None:
@@ -108,6 +113,8 @@ class TeardownPane(StepPane):
 
     def action_teardown_prove(self) -> None:
         """Ask the target for everything that is gone."""
+        if self.control.refuse():
+            return
         if self.model.gone:
             self._ask_for_proof(sorted({(view.kind, view.name) for view in self.model.gone}))
         else:
@@ -145,6 +152,23 @@ class TeardownPane(StepPane):
                 self._draw(self.model)
 
         self.control.call(ask, told, self._no_proof)
+
+    def _prove_earlier(self, things: list[tuple[str, str]]) -> None:
+        """Ask for what was torn down before it was looked at, unless a sandbox had to be started for that."""
+        control = self.control
+        if self.model.target != "sandbox":
+            return  # on an account it is asked for with a key
+
+        def running() -> bool:
+            from sagewizard.sandbox import launcher
+
+            return launcher.status(control.settings) is not None
+
+        def told(there: bool) -> None:
+            if there and self.is_attached:
+                self._ask_for_proof(things)
+
+        control.call(running, told, lambda _error: None)
 
     def _no_proof(self, error: SageWizardError) -> None:
         self.app.notify(
@@ -209,6 +233,7 @@ class TeardownPane(StepPane):
         lines = []
         if model.gone:
             head = "the target's own words" if self.proofs else "r asks the target, as a proof"
+            head = "as the recorded run has it" if self.control.recorded else head
             lines.append(Text(f"Gone: {head}", "bold"))
         for view in model.gone:
             proof = self.proofs.get((view.kind, view.name))

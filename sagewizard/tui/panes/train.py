@@ -12,6 +12,7 @@ from sagewizard.render.ink import Ink
 from sagewizard.tui import model as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import StepPane
+from sagewizard.tui.panes.switching import switch_tuning
 from sagewizard.tui.words import dollars, duration
 
 if TYPE_CHECKING:
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 CHARTS: Final = (
     ("loss by epoch", ("objective_loss",)),
     ("accuracy by epoch", ("binary_classification_accuracy", "multiclass_accuracy", "accuracy")),
-    ("all others by epoch", ()),
+    ("metrics by epoch", ()),
 )
+
+
+OFFER: Final = "t switches on the recipe's tuning, which searches for better settings."
 
 
 class TrainPane(StepPane):
@@ -43,6 +47,8 @@ class TrainPane(StepPane):
         yield Static(id="train-status")
         yield Static(id="train-figures")
         yield Static(id="train-chart")
+        yield Static(id="train-folds")
+        yield Static(OFFER, id="train-offer")
 
     def refresh_body(self, model: RunModel, topics: set[str]) -> None:
         """Draw what has changed."""
@@ -51,6 +57,8 @@ class TrainPane(StepPane):
         self.query_one("#train-figures", Static).update(self._figures(model, job))
         if topics & {t.METRICS, t.STEPS}:
             self.draw_chart()
+            width = max(24, self.query_one(".pane-scroll").size.width - 2)
+            self.query_one("#train-folds", Static).update(Text.from_ansi(folds_text(model, width)))
 
     def on_mount(self) -> None:
         """Count seconds while the job runs."""
@@ -90,13 +98,35 @@ class TrainPane(StepPane):
             parts.append(f"{bill.seconds:.0f} s billable ({dollars(bill.usd)})")
         return Content(" · ".join(parts))
 
+    def action_train_tune(self) -> None:
+        """Switch the tuning on, and show it when training is done."""
+        if offers_tuning(self) and switch_tuning(self, on=True):
+            if self.view.status == "done":
+                self.go("tune")
+        elif "tune" in self.control.steps:
+            self.go("tune")
+        elif not offers_tuning(self):
+            self.app.notify("There is no tuning to switch on here.", markup=False)
+
+    def _frame(self, model: RunModel) -> None:
+        super()._frame(model)
+        offer = self.query_one("#train-offer", Static)
+        offer.display = offers_tuning(self) and not self.control.busy
+        waiting = self.view.status == "waiting"
+        for name in ("status", "figures", "chart", "folds"):
+            self.query_one(f"#train-{name}").display = not waiting
+        self.query_one(".pane-body").display = offer.display or not waiting
+
     def draw_chart(self) -> None:
         """Draw the curves that are chosen."""
         if not self.is_mounted or not self.query("#train-chart"):
             return
         model = self.model
         region = self.query_one(".pane-scroll").size
-        width, height = max(24, region.width - 2), max(5, region.height - 10)
+        width, height = max(24, region.width - 2), max(4, region.height - self._used())
+        if not series_of(model, CHARTS[self._chart][1]):
+            # XGBoost has no loss of that name, for instance: the first that there is comes instead.
+            self._chart = next((n for n, (_t, names) in enumerate(CHARTS) if series_of(model, names)), 0)
         title, names = CHARTS[self._chart]
         self.query_one("#train-chart", Static).update(
             Text.from_ansi(
@@ -111,6 +141,13 @@ class TrainPane(StepPane):
             )
         )
 
+    def _used(self) -> int:
+        """Return the lines of the pane that are not the chart's rows: all is to be seen without scrolling."""
+        above = 1 + 1 + 1  # title, outcome, the gap before the body
+        figures = sum(max(1, self.query_one(f"#train-{name}").size.height) for name in ("status", "figures"))
+        # The chart's own title, axis, figures below it and legend.
+        return above + figures + 4
+
     def action_train_chart(self) -> None:
         """Change which curves are drawn."""
         for _try in CHARTS:
@@ -118,6 +155,18 @@ class TrainPane(StepPane):
             if series_of(self.model, CHARTS[self._chart][1]):
                 break
         self.draw_chart()
+
+
+def offers_tuning(pane: StepPane) -> bool:
+    """Whether the recipe has a tuning that is left out so far, and could still be done."""
+    recipe = pane.control.recipe
+    return (
+        recipe is not None
+        and "tune" in recipe.all_steps
+        and "tune" not in recipe.steps
+        and pane.model.step("deploy").status == "waiting"
+        and not pane.control.recorded
+    )
 
 
 def transitions(job: JobView | None) -> Content:
@@ -145,6 +194,18 @@ def transitions(job: JobView | None) -> Content:
     return Content("\n").join([line, Content(message)]) if tell else line
 
 
+def folds_text(model: RunModel, width: int) -> str:
+    """Return what a cross-validation found, "" without one."""
+    from sagewizard.render import folds
+
+    event = model.folds
+    if event is None:
+        return ""
+    head = f"Cross-validation: {event.folds} folds, {event.billable_seconds} s billed"
+    head += f" ({dollars(event.usd)})" if event.usd is not None else ""
+    return f"\n{head}\n{folds(event, ink=Ink(width=width))}"
+
+
 def series_of(model: RunModel, names: tuple[str, ...]) -> list[tuple[str, list[tuple[int, float]]]]:
     """Return the curves of a chart: metrics with at least one point whose name ends in one of `names`."""
     known = {suffix for _title, listed in CHARTS for suffix in listed}
@@ -165,6 +226,16 @@ def chart(
 
     curves = series_of(model, names)
     if not curves:
+        finals = [
+            f"{name}  {metric.last:.5g}" for name, metric in model.metrics.items() if metric.last is not None
+        ]
+        if model.step("train").status == "done":
+            head = (
+                "This training reports no curve, only figures at its end:"
+                if finals
+                else "It reports no figures."
+            )
+            return "\n".join([head, *finals])
         return "The curves appear with the first epoch."
     ink = Ink(width=width, color="none" if colourless else "16", unicode=True)
     series = [

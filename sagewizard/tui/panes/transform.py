@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sagewizard.tui.control import RunControl
     from sagewizard.tui.model import RunModel
 
+GRADED = ("binary_classifier", "multiclass_classifier")
+"""The tasks with a right and a wrong answer."""
 LINES_READ = 200
 """Output lines that can be paged through: the first ones; all are in the bucket."""
 
@@ -68,6 +70,10 @@ class TransformPane(DeskPane):
 
     def action_transform_wrong(self) -> None:
         """Show only wrong answers, or all."""
+        recipe = self.control.recipe
+        if not self.only_wrong and recipe is not None and recipe.task not in GRADED:
+            self.app.notify("These answers are neither right nor wrong: all are shown.", markup=False)
+            return
         self.only_wrong, self.first = not self.only_wrong, 0
         self._draw_lines()
 
@@ -135,17 +141,18 @@ class TransformPane(DeskPane):
         return [line for line in self.lines if not self.only_wrong or self._right(line) is False]
 
     def _right(self, line: OutputLine) -> bool | None:
-        """Whether an answer is right; None for a regression, which has no right and wrong."""
-        from sagewizard.engine.predictions import read_json_lines
+        """Whether an answer is right; None for a number or a cluster, which has no right and wrong."""
+        from sagewizard.engine.formats import answers_of, judged
         from sagewizard.errors import SageWizardError
 
-        if self.rows is None or not self.rows.classes:
+        recipe = self.control.recipe
+        if self.rows is None or recipe is None or recipe.task not in GRADED:
             return None
         try:
-            (answer,) = read_json_lines(line.answer.encode(), 1, source="The transform job")
+            (answer,) = answers_of(recipe, line.answer.encode(), 1, source="The transform job", batch=True)
         except SageWizardError:
-            return False
-        return bool(answer.value == float(self.rows.parts["test"].targets[line.row - 1]))
+            return None
+        return bool(judged(recipe, answer) == float(self.rows.parts["test"].targets[line.row - 1]))
 
     def _draw_lines(self) -> None:
         if not self.is_attached or not self.query("#transform-lines"):
@@ -166,7 +173,10 @@ class TransformPane(DeskPane):
             f"{which.capitalize()} {self.first + 1} to {self.first + len(page)} of {among}{len(shown):,}",
             "bold",
         )
-        head.append(f"   ] [ turn, w {'all' if self.only_wrong else 'wrong'}", "dim")
+        recipe = self.control.recipe
+        graded = recipe is None or recipe.task in GRADED
+        wrong = f", w {'all' if self.only_wrong else 'wrong'}" if graded else ""
+        head.append(f"   ] [ turn{wrong}", "dim")
         blocks = [head]
         for line in page:
             blocks += self._block(line)
@@ -180,6 +190,8 @@ class TransformPane(DeskPane):
         verdict = {True: f"✓ right, it is {label}", False: f"✗ wrong, it is {label}", None: f"it is {label}"}[
             right
         ]
+        if right is None and (recipe := self.control.recipe) is not None and recipe.task == "clustering":
+            verdict = f"labelled {label}"
         if self.shape is None:
             return [
                 Text(f"{line.row:>5}  in   {cut(clean(line.request), width - 12)}", end=""),

@@ -1,4 +1,4 @@
-"""Owns the tune pane: child jobs in a table, objective against trial, best so far."""
+"""Owns the tune pane: what a tuning takes before it starts, its jobs live, the best, and going on with it."""
 
 from __future__ import annotations
 
@@ -11,99 +11,160 @@ from textual.widgets import Static
 from sagewizard.render.ink import Ink
 from sagewizard.tui import model as t
 from sagewizard.tui.bindings import bindings_for
-from sagewizard.tui.panes.base import StepPane
+from sagewizard.tui.panes.base import Action, StepPane, introduction
+from sagewizard.tui.panes.switching import switch_tuning
+from sagewizard.tui.widgets.trials import best_text, panels, plan_text
 
 if TYPE_CHECKING:
+    from textual import events
     from textual.app import ComposeResult
 
-    from sagewizard.tui.model import RunModel, Tuning
-    from sagewizard.tuning_events import Trial
+    from sagewizard.engine.tuning_plan import TuningPlan
+    from sagewizard.errors import SageWizardError
+    from sagewizard.tui.control import RunControl
+    from sagewizard.tui.model import RunModel
 
 
 class TunePane(StepPane):
-    """The tuning job as it happens, from `RunModel.tuning`."""
+    """The tuning job as it happens, from `RunModel.tuning`; before it, the plan of the settings in force."""
 
     KEYS_OF = "tune"
     BINDINGS = bindings_for("tune")
-    TOPICS: ClassVar[frozenset[str]] = frozenset((t.TUNING, t.JOBS, t.STEPS))
+    TOPICS: ClassVar[frozenset[str]] = frozenset((t.TUNING, t.JOBS, t.STEPS, t.OPTIONS))
+    BODY_BEFORE = True
 
-    def __init__(self, step: str, control: object) -> None:
-        super().__init__(step, control)  # type: ignore[arg-type]
+    def __init__(self, step: str, control: RunControl) -> None:
+        super().__init__(step, control)
         self._by_objective = False
+        self._planned_for: object = None
+        self.plan: TuningPlan | None = None
+        """What the settings in force take; None until it has been worked out, or when they cannot be."""
 
     def compose_body(self) -> ComposeResult:
-        """Yield best, chart, table."""
+        """Yield plan, best, chart, table, panels."""
+        yield Static(id="tune-plan")
         yield Static(id="tune-best")
         yield Static(id="tune-chart")
         yield Static(id="tune-table")
+        yield Static(id="tune-panels")
 
     def refresh_body(self, model: RunModel, topics: set[str]) -> None:
-        """Draw the trials."""
-        tuning = model.tuning
-        self.query_one("#tune-best", Static).update(best_line(tuning))
-        width = max(24, self.query_one(".pane-scroll").size.width - 2)
-        self.query_one("#tune-chart", Static).update(Text.from_ansi(tuning_chart(tuning, width)))
-        trials = list(tuning.trials.values())
-        if self._by_objective:
-            worst = float("-inf") if tuning.maximize else float("inf")
-            trials.sort(
-                key=lambda trial: worst if trial.objective is None else trial.objective,
-                reverse=tuning.maximize,
-            )
-        self.query_one("#tune-table", Static).update(Text(trials_table(trials, width)))
+        """Draw the plan while the step waits, else the jobs."""
+        before = not model.tuning.trials
+        self.query_one("#tune-plan").display = before
+        for name in ("best", "chart", "table", "panels"):
+            self.query_one(f"#tune-{name}").display = not before
+        if before:
+            self._work_out()
+        else:
+            self._draw(model)
+
+    def own_action(self) -> Action | None:
+        """Go on with the best job once the tuning is over."""
+        if self.view.status == "done" and "deploy" in self.model.steps and not self.control.busy:
+            best = self.model.tuning.best
+            name = f"job {best.number}" if best is not None else "the best job"
+            if self.model.step("deploy").status == "waiting":
+                return Action(f"Deploy the model of {name}, the best", self._deploy)
+        return None
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Draw charts at their new size."""
+        if self._ready and self.model.tuning.trials:
+            self._draw(self.model)
 
     def action_tune_sort(self) -> None:
         """Sort by order or by objective."""
         self._by_objective = not self._by_objective
         self.refresh_body(self.model, {t.TUNING})
 
+    def action_tune_deploy(self) -> None:
+        """Go on with the best job."""
+        action = self.own_action()
+        if action is None:
+            self.app.notify("The best job can be deployed once the tuning is over.", markup=False)
+            return
+        action.run()
 
-def best_line(tuning: Tuning) -> Content:
-    """Return how many trials there are and which is best."""
-    if not tuning.trials:
-        plan = tuning.plan
-        if plan is None:
-            return Content("The first trial is about to be created.")
-        ranges = ", ".join(f"{name} {words}" for name, words in plan.ranges.items())
-        return Content(
-            f"{plan.strategy} search for {plan.objective} ({plan.goal}): up to {plan.jobs} trials,"
-            f" {plan.parallel} at a time.\n{ranges}"
+    def action_tune_off(self) -> None:
+        """Leave the tuning out."""
+        if switch_tuning(self, on=False):
+            self.go("train" if "train" in self.control.steps else "algorithm")
+
+    # Inside
+
+    def _frame(self, model: RunModel) -> None:
+        super()._frame(model)
+        view, intro = self.view, self.query_one(".pane-intro", Static)
+        intro.display = view.status == "waiting" and view.text is not None
+        if intro.display and view.text is not None:
+            intro.update(introduction(view.text.what, view.text.expect, ""))
+
+    def _deploy(self) -> None:
+        self.go("deploy")
+        self.control.start_step("deploy")
+
+    def _draw(self, model: RunModel) -> None:
+        from sagewizard.render.tuning import objective_chart, trial_table
+
+        tuning = model.tuning
+        goal = "Maximize" if tuning.maximize else "Minimize"
+        trials = list(tuning.trials.values())
+        width = max(24, self.query_one(".pane-scroll").size.width - 2)
+        ink = Ink("none" if getattr(self.app, "colourless", False) else "16", True, width)
+        ranges = tuning.plan.ranges if tuning.plan is not None else {}
+        self.query_one("#tune-best", Static).update(best_text(tuning))
+        chart = objective_chart(trials, tuning.objective_name, goal, ink=ink, height=6)
+        waiting = "The chart begins with the second job that has an objective.\n"
+        self.query_one("#tune-chart", Static).update(Text.from_ansi(chart or waiting))
+        table = trial_table(
+            trials, tuning.objective_name, best=tuning.best_name, ink=ink,
+            goal=goal if self._by_objective else "",
+        )  # fmt: skip
+        order = "by objective, the best first" if self._by_objective else "in the order of their creation"
+        self.query_one("#tune-table", Static).update(
+            Text.assemble((f"Jobs, {order}", "bold"), "   v sorts\n", Text.from_ansi(table))
         )
-    done = sum(1 for trial in tuning.trials.values() if trial.status in ("Completed", "Failed", "Stopped"))
-    of = f" of {tuning.max_jobs}" if tuning.max_jobs else ""
-    text = f"{done}{of} trials done"
-    best = tuning.best
-    if best is not None and best.objective is not None:
-        text += f" · best so far: {tuning.objective_name} {best.objective:.4f} by {best.name}"
-    return Content(text)
+        self.query_one("#tune-panels", Static).update(
+            Text.from_ansi(panels(trials, tuning.objective_name, tuning.best_name, width, ranges=ranges))
+        )
 
+    def _work_out(self) -> None:
+        """Work out what the settings in force take, in a worker; the plan that was announced goes first."""
+        announced = self.model.tuning.plan
+        if announced is not None:
+            self.query_one("#tune-plan", Static).update(
+                plan_text(announced, simulated=announced.simulated, seconds_here=announced.seconds_here)
+            )
+            return
+        recipe, control = self.control.recipe, self.control
+        key = (recipe.settings if recipe else None, self.model.step("train").seconds)
+        if recipe is None or key == self._planned_for:
+            return
+        self._planned_for = key
+        simulated, trained = self.model.simulated, self.model.step("train").seconds
 
-def tuning_chart(tuning: Tuning, width: int) -> str:
-    """Return objective against trial, as points, with the best so far as a line."""
-    from sagewizard.render.chart import Series, line_chart
+        def work() -> TuningPlan:
+            from sagewizard.engine.tuning_plan import plan_of
 
-    scored = [(n, trial) for n, trial in enumerate(tuning.trials.values(), 1) if trial.objective is not None]
-    if not scored:
-        return ""
-    best: list[float] = []
-    for _number, trial in scored:
-        value = trial.objective or 0.0
-        best.append(value if not best else (max if tuning.maximize else min)(best[-1], value))
-    numbers = [float(number) for number, _trial in scored]
-    series = [
-        Series("objective", numbers, [trial.objective or 0.0 for _number, trial in scored]),
-        Series("best so far", numbers, best),
-    ]
-    return line_chart(series, ink=Ink(width=width, color="none"), height=6, title="objective by trial")
+            if simulated:
+                from sagewizard.aws.prices import TABLE_REGION, TablePrices
 
+                return plan_of(recipe, TablePrices(), TABLE_REGION)
+            target = control.engine().target
+            return plan_of(recipe, target.prices, target.region)
 
-def trials_table(trials: list[Trial], width: int) -> str:
-    """Return trials with their status, objective and hyperparameters."""
-    from sagewizard.render import table
+        def done(plan: TuningPlan) -> None:
+            if self.is_attached and key == self._planned_for:
+                self.plan = plan
+                here = trained * plan.tuning.waves if simulated and trained is not None else None
+                self.query_one("#tune-plan", Static).update(
+                    plan_text(plan, simulated=simulated, seconds_here=here)
+                )
 
-    rows = []
-    for trial in trials:
-        value = "" if trial.objective is None else f"{trial.objective:.5g}"
-        settings = ", ".join(f"{name} {text}" for name, text in trial.hyperparameters.items())
-        rows.append([trial.name[-16:], trial.status, value, settings])
-    return table(rows, ["trial", "status", "objective", "settings"], ink=Ink(width=width)) if rows else ""
+        def refused(error: SageWizardError) -> None:
+            if self.is_attached:
+                self.plan = None
+                self.query_one("#tune-plan", Static).update(Content(f"✗ {error.message} {error.remedy}"))
+
+        control.call(work, done, refused)

@@ -88,7 +88,7 @@ def run_costs(control: RunControl) -> list[str]:
 
     model = control.model
     word = "SANDBOX" if model.simulated else model.target.upper()
-    parts = [f"[{word}]"]
+    parts = control.bar() or [f"[{word}]"]
     if model.region:
         parts.append(model.region)
     endpoints = sum(1 for kind, _name in model.alive if kind == "endpoint")

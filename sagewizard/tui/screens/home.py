@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WELCOME = (
     "Welcome. SageWizard takes you through a whole SageMaker project, from data to predictions.\n"
     "Everything runs in a sandbox on this machine: no account, no bill, nothing to break.\n"
-    "The first recipe takes about five minutes to read and a few seconds to run."
+    "Press w to watch a recorded run, or Enter for a first one: five minutes to read, seconds to run."
 )
 
 
@@ -61,7 +61,7 @@ class HomeScreen(AppScreen):
         self.query_one("#about-text", Static).update("Reading the recipes.")
         self.draw_status()
         # The frame is written by a thread: what a worker imports would keep it waiting.
-        self.set_timer(0.05, self.reload)
+        self.set_timer(1.5 if getattr(self.app, "replaying", False) else 0.05, self.reload)
 
     def status(self) -> tuple[list[str], list[str]]:
         """Return the bar: what is billed now, over all runs."""
@@ -230,6 +230,25 @@ class HomeScreen(AppScreen):
 
     def _open_run_screen(self) -> None:
         self.app.open_run_screen()  # type: ignore[attr-defined]
+
+    def action_home_watch(self) -> None:
+        """Play back a recorded run: of the selected recipe when there is one, else of the first."""
+        from sagewizard.engine.recording import shipped
+
+        known, card = shipped(), self._selected_card()
+        name = card.name if card is not None and card.name in known else next(iter(known), "")
+        if name:
+            self.app.open_shipped_replay(name)  # type: ignore[attr-defined]  # the app is always ours
+
+    def action_home_aws(self) -> None:
+        """Start the selected recipe on AWS, once its price is seen and the account number is typed."""
+        from sagewizard.tui.screens.going_to_aws import ask
+
+        card = self._selected_card()
+        if card is None or card.recipe is None:
+            self.notify("Choose a recipe first.", markup=False)
+            return
+        ask(self.app, self.control, card.recipe, self._open_run_screen)
 
     def action_home_search(self) -> None:
         """Go to the search."""

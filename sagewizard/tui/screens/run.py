@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.containers import Horizontal, Vertical
 from textual.widgets import ContentSwitcher, Input
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sagewizard.tui.control import RunControl
     from sagewizard.tui.model import Problem, RunModel
+    from sagewizard.tui.replaying import ReplayControl
 
 LOG_SIZES = ("small", "half", "whole", "hidden")
 
@@ -51,6 +52,15 @@ class RunScreen(AppScreen):
     def control(self) -> RunControl:
         """The run on the screen."""
         return self._control
+
+    @property
+    def _replay(self) -> ReplayControl | None:
+        """The run on the screen when it is a recorded one."""
+        return cast("ReplayControl", self._control) if self._control.recorded else None
+
+    def on_unmount(self) -> None:
+        """Let go of the run."""
+        self._control.left()
 
     def compose_main(self) -> ComposeResult:
         """Lay out rail and pane side by side, the log and the echo line below."""
@@ -190,6 +200,7 @@ class RunScreen(AppScreen):
         from sagewizard.tui.screens.modals import ErrorDialog
 
         restart = problem.error in ("SandboxError", "TargetError") and model.simulated
+        restart = restart and not self._control.recorded
         detail = f"{problem.error}\n{problem.where}\n{problem.message}\n{problem.remedy}\nrun {model.run_id}"
         title = f"{TITLES.get(problem.step, problem.step) or 'This'} did not work"
         self.app.push_screen(
@@ -230,6 +241,10 @@ class RunScreen(AppScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Switch off what has no effect now, so that the footer shows what has."""
         control = self._control
+        if action in ("run_pause", "run_faster", "run_slower"):
+            return control.recorded
+        if control.recorded and action in ("run_stop", "run_detach", "run_redo", "run_all"):
+            return False
         if action == "run_stop":
             return any(not j.ended and j.kind != "endpoint" for j in control.model.jobs.values())
         if action == "run_detach":
@@ -251,6 +266,23 @@ class RunScreen(AppScreen):
         action.run()
         if pane is not None:
             pane.update_from(self._control.model, {t.STEPS})
+
+    def action_run_pause(self) -> None:
+        """Stop a recorded run where it is, or go on."""
+        if self._replay is not None:
+            self._replay.toggle()
+
+    def action_run_faster(self) -> None:
+        """Play a recorded run faster."""
+        self._speed(1)
+
+    def action_run_slower(self) -> None:
+        """Play a recorded run slower."""
+        self._speed(-1)
+
+    def _speed(self, by: int) -> None:
+        if self._replay is not None:
+            self.notify(f"Playing {self._replay.faster(by)}.", markup=False, timeout=2)
 
     def action_run_all(self) -> None:
         """Run all that is left."""
@@ -362,6 +394,6 @@ class RunScreen(AppScreen):
 
     def action_run_leave(self) -> None:
         """Go back to Home."""
-        if self._control.busy:
+        if self._control.busy and not self._control.recorded:
             self.notify("The run goes on; come back to it from the recent runs.", markup=False)
         self.app.action_app_home()  # type: ignore[attr-defined]  # the app is always ours

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -88,6 +89,12 @@ class RunsScreen(AppScreen):
     def action_runs_resume(self) -> None:
         """Open the selected run and do what is left of it."""
         self._open(go_on=True)
+
+    def action_runs_watch(self) -> None:
+        """Play the selected run back."""
+        key = self.query_one("#runs-table", RowTable).key
+        if key:
+            self.app.open_replay(key)  # type: ignore[attr-defined]  # the app is always ours
 
     def action_runs_mark(self) -> None:
         """Mark the selected run, or take the mark away; the two marked last count."""
@@ -236,12 +243,16 @@ class RunsScreen(AppScreen):
             lines.append(Text(f"Metrics  {measures}"))
         if run.error:
             lines.append(Text(f"Error    {run.error}"))
-        lines.append(Text(f"Journal  {run.journal}", "dim"))
+        lines.append(Text(f"Journal  {self._place(run)}", "dim"))
         about.update(Text("\n").join(lines))
 
-    def _open(self, *, go_on: bool) -> None:
-        from sagewizard.tui.screens.run import RunScreen
+    def _place(self, run: RunSummary) -> str:
+        """Return where the journal is, from the home on: the rest is the same for all runs."""
+        home = self.control.settings.home
+        path = Path(run.journal)
+        return str(path.relative_to(home)) if path.is_relative_to(home) else str(path)
 
+    def _open(self, *, go_on: bool) -> None:
         key = self.query_one("#runs-table", RowTable).key
         if not key:
             return
@@ -250,10 +261,10 @@ class RunsScreen(AppScreen):
         def opened() -> None:
             if go_on and control.model.next_step():
                 control.run_rest()
-            self.app.push_screen(RunScreen(control))
+            self.app.open_run_screen()  # type: ignore[attr-defined]  # the app is always ours
 
         if control.busy and control.model.run_id == key:
-            self.app.push_screen(RunScreen(control))
+            self.app.open_run_screen()  # type: ignore[attr-defined]  # the app is always ours
             return
 
         def failed(error: SageWizardError) -> None:

@@ -1,0 +1,1 @@
+"""The recorded runs that ship with the program; `python -m sagewizard.recorded` makes them anew."""
