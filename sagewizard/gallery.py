@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from sagewizard.engine.ledger import Entry
     from sagewizard.recipe.recipe import Recipe
     from sagewizard.settings import Settings
+    from sagewizard.target import PriceList
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,20 @@ REGION = "us-east-1"
 """The region of the prices on the cards; a run asks for those of its own."""
 
 
+def table_prices() -> PriceList:
+    """Return the dated prices that ship, for what is shown before a target is open."""
+    from sagewizard.aws.prices import TablePrices
+
+    return TablePrices()
+
+
 def cards() -> list[Card]:
     """Load every shipped recipe; a file with a fault becomes a card that says so."""
-    from sagewizard.aws.prices import TablePrices
     from sagewizard.engine.estimate import estimate
     from sagewizard.errors import SageWizardError
     from sagewizard.recipe import finding
 
-    prices = TablePrices()
+    prices = table_prices()
     found = []
     for name, path in finding.shipped().items():
         try:

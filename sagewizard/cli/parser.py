@@ -68,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
     _run(commands)
+    _guide(commands)
     _recipes(commands)
     _runs(commands)
     _replay(commands)
@@ -138,6 +139,23 @@ def _run(commands: Any) -> None:
         "--dry-run", action="store_true", help="show the plan and what it costs on AWS; nothing is created"
     )
     run.add_argument("--yes", action="store_true", help=_YES)
+
+
+def _guide(commands: Any) -> None:
+    guide = _add(commands, "guide", "guide:guide", "go through a project question by question")
+    guide.add_argument(
+        "recipe", metavar="RECIPE", nargs="?", help="name of a recipe, or the path of one (default: it asks)"
+    )
+    guide.add_argument(
+        "--plain", action="store_true",
+        help="numbered questions, one line at a time: for screen readers, pipes and plain terminals",
+    )  # fmt: skip
+    guide.add_argument(
+        "--set", metavar="PATH=VALUE", action="append", default=[], dest="settings",
+        help="set an option beforehand, such as train.epochs=5; may be given several times",
+    )  # fmt: skip
+    _instructor(guide)
+    _target(guide)
 
 
 def _recipes(commands: Any) -> None:

@@ -1,1 +1,54 @@
-"""The guided wizard for plain terminals: the same steps as the app, asked one question at a time."""
+"""The guide: a whole project as questions, with arrow keys or as plain lines. `run(options)` opens it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from sagewizard.guide.asking import Front
+
+
+def why_plain(asked: bool) -> str | None:
+    """Return why the guide has to be plain: "" because it was asked for, None when it need not be."""
+    if asked:
+        return ""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return "Input or output is no terminal"
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        return "The terminal is a plain one (TERM)"
+    return None
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask on the terminal and return the exit code."""
+    from sagewizard import settings
+    from sagewizard.cli.run import open_for, parse_settings
+    from sagewizard.cli.terminal import console
+    from sagewizard.guide.plain import PlainFront
+    from sagewizard.guide.session import Session
+    from sagewizard.guide.voice import Voice
+    from sagewizard.guide.walk import Walk
+
+    reason = why_plain(options.plain)
+    voice = Voice(console(sys.stdout), plain=reason is not None)
+    front: Front
+    if reason is not None:
+        front = PlainFront(sys.stdin, voice)
+        if reason:
+            voice.text(f"{reason}, so the questions are plain lines, as with --plain.")
+    else:
+        from sagewizard.guide.prompts import QuestionaryFront
+
+        front = QuestionaryFront(voice)
+    folders = settings.load()
+    session = Session(
+        folders,
+        options.target,
+        lambda name, region: open_for(options, folders, name, region or options.region),
+    )
+    walk = Walk(front, voice, session, instructor=options.instructor)
+    return walk.run(options.recipe, parse_settings(options.settings))

@@ -1,0 +1,140 @@
+"""Owns how data and results look in the guide: drawn on a terminal, in words when it is plain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sagewizard.i18n import _
+from sagewizard.render import table
+from sagewizard.render.units import count, number, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sagewizard.engine.looking import DataLook
+    from sagewizard.evaluation import ConfusionMatrix
+    from sagewizard.events import PredictionMade, PreviewMade
+    from sagewizard.guide.voice import Voice
+
+MOST_COLUMNS = 20
+MOST_CELLS = 6
+
+
+def preview(voice: Voice, event: PreviewMade) -> None:
+    """Show rows of the data."""
+    if not voice.plain:
+        from sagewizard.cli.pictures import preview_lines
+
+        voice.lines(preview_lines(event, voice.ink))
+        return
+    if event.image_height and event.image_width:
+        words = _("Each row is a picture of {height} by {width} pixels. The labels of the first rows:")
+        voice.text(words.format(height=event.image_height, width=event.image_width))
+        for sample in event.samples:
+            words = _("Row {row}: label {label}, ink on {share} of the pixels")
+            inked = sum(value > 0 for value in sample.values) / max(1, len(sample.values))
+            told = words.format(row=sample.row, label=sample.label, share=percent(inked, 0))
+            voice.text(told, "  ")
+        return
+    for sample in event.samples:
+        pairs = zip(event.columns, sample.values, strict=False)
+        cells = ", ".join(f"{name} {number(value)}" for name, value in list(pairs)[:MOST_CELLS])
+        more = len(event.columns) - MOST_CELLS
+        cells += _(", and {count} more").format(count=more) if more > 0 else ""
+        words = _("Row {row}: label {label}; {cells}")
+        voice.text(words.format(row=sample.row, label=sample.label, cells=cells), "  ")
+
+
+def profile(voice: Voice, found: DataLook) -> None:
+    """Show the columns of a table: from where to where, the mean, what is missing, how they are spread."""
+    from sagewizard.render import sparkline
+
+    shown = found.columns[:MOST_COLUMNS]
+    rows: list[Sequence[object]] = []
+    for column in shown:
+        row = [
+            column.name, number(column.minimum), number(column.mean), number(column.maximum),
+            count(column.missing),
+        ]  # fmt: skip
+        if voice.plain:
+            words = _("Column {name}: from {low} to {high}, mean {mean}, missing {missing}")
+            told = words.format(name=row[0], low=row[1], mean=row[2], high=row[3], missing=row[4])
+            voice.text(told, "  ")
+        else:
+            row.append(sparkline(column.bins, ink=voice.ink) if column.bins else "")
+        rows.append(row)
+    if not voice.plain:
+        headers = [_("column"), _("lowest"), _("mean"), _("highest"), _("missing"), _("spread")]
+        voice.lines(table(rows, headers, ink=voice.ink, whole=1).splitlines())
+    if len(found.columns) > MOST_COLUMNS:
+        more = len(found.columns) - MOST_COLUMNS
+        voice.text(_("and {count} more columns").format(count=more), "  ")
+
+
+def classes(voice: Voice, labels: Mapping[str, int]) -> None:
+    """Show how many rows each label has, the commonest first."""
+    total = sum(labels.values())
+    if not labels or not total or len(labels) > MOST_COLUMNS:
+        return
+    told = "; ".join(f"{label}: {count(n)} ({percent(n / total, 0)})" for label, n in labels.items())
+    voice.text(_("Rows by label: {labels}").format(labels=told), "  ")
+
+
+def prediction(
+    voice: Voice, event: PredictionMade, values: Sequence[float], shape: tuple[int, int] | None
+) -> None:
+    """Show one prediction: the picture or row, the request, the reply, right or wrong."""
+    from sagewizard.render.cells import clean, cut
+
+    if shape and values and not voice.plain:
+        import numpy as np
+
+        from sagewizard.render import digit
+
+        voice.lines(digit(np.asarray(values).reshape(shape), ink=voice.ink))
+    room = voice.columns - 14
+    unicode = voice.ink.unicode
+    for word, text in ((_("request"), event.request), (_("reply"), event.response)):
+        voice.line(f"  {word:<9} {cut(clean(text.strip()), room, unicode=unicode)}")
+    said, took = event.predicted, f"{event.seconds * 1000:.0f}"
+    if not event.row:
+        words = _("The model says {said}, in {time} ms.")
+    elif not event.graded:
+        words = _("Test row {row}: {expected} in the data, {said} by the model, in {time} ms.")
+    elif event.correct:
+        words = _("Test row {row}: expected {expected}, predicted {said}: right, in {time} ms.")
+    else:
+        words = _("Test row {row}: expected {expected}, predicted {said}: wrong, in {time} ms.")
+    told = words.format(row=event.row, expected=event.expected, said=said, time=took)
+    good = event.correct or not event.graded
+    voice.text(told, "  ", style="good" if good else "bad")
+
+
+def confusion(voice: Voice, matrix: ConfusionMatrix, title: str) -> None:
+    """Show a confusion matrix; in words: what was true, and what was said of it."""
+    if not voice.plain:
+        from sagewizard.render import confusion_matrix
+
+        voice.lines(confusion_matrix(matrix, ink=voice.ink, title=title).splitlines())
+        return
+    voice.text(title)
+    for label, row in zip(matrix.labels, matrix.counts, strict=True):
+        said = ", ".join(
+            _("{count} as {label}").format(count=count(n), label=other)
+            + (f" ({_('right') if other == label else _('wrong')})")
+            for other, n in zip(matrix.labels, row, strict=True)
+            if n or other == label
+        )
+        words = _("Of {total} rows of {label}: {said}")
+        voice.text(words.format(total=count(sum(row)), label=label, said=said), "  ")
+
+
+def metrics(voice: Voice, values: Mapping[str, float]) -> None:
+    """Show metrics, one a line."""
+    from sagewizard.render import metric_list, metric_name
+
+    if voice.plain:
+        for name, value in values.items():
+            voice.text(f"{metric_name(name)}: {number(value)}", "  ")
+        return
+    voice.lines(metric_list(values, ink=voice.ink).splitlines())
