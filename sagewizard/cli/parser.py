@@ -72,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     _recipes(commands)
     _runs(commands)
     _replay(commands)
+    _code(commands)
     _resources(commands)
     _doctor(commands)
     _explain(commands)
@@ -231,6 +232,22 @@ def _replay(commands: Any) -> None:
     replay.add_argument("--json", action="store_true", help="one event a line on stdout")
     replay.add_argument("--quiet", action="store_true", help="no narration on stderr")
     _instructor(replay)
+
+
+def _code(commands: Any) -> None:
+    code = _add(commands, "code", "code:code", "show what a run did as a Python script or a notebook")
+    code.add_argument("run", metavar="RUN", help="id of a run, part of it, or `last`")
+    code.add_argument(
+        "--step", metavar="STEP", help="only this step, with the names that it needs from those before"
+    )
+    code.add_argument(
+        "--flavor", choices=("boto3", "sdk2", "sdk3"), default="boto3",
+        help="written with boto3, or with version 2 or 3 of the SageMaker Python SDK (default: boto3)",
+    )  # fmt: skip
+    code.add_argument("--notebook", action="store_true", help="as a Jupyter notebook")
+    code.add_argument(
+        "-o", "--output", metavar="FILE", help="write to a file; one ending in .ipynb is a notebook"
+    )
 
 
 def _resources(commands: Any) -> None:

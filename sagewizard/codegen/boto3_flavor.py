@@ -56,7 +56,10 @@ def plan(run: Reading) -> Plan:
             listed.append(makers[step](run))
     used = {package for section in listed for package in section.packages}
     packages = tuple(package for package in PACKAGES if package in used)
-    return Plan(run.recipe.title, pieces.intro(run, "boto3"), ">=3.11", packages, tuple(listed))
+    return Plan(
+        run.recipe.title, pieces.intro(run, "boto3"), ">=3.11", packages, tuple(listed),
+        pieces.step_intro(run, "boto3"),
+    )  # fmt: skip
 
 
 def _helpers(run: Reading) -> list[Section]:

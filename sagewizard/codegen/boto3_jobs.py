@@ -8,6 +8,7 @@ from sagewizard.codegen import evaluating
 from sagewizard.codegen.plan import Section
 from sagewizard.codegen.pretty import Code, assign, call, literal, quoted
 from sagewizard.engine.formats import RECORDIO
+from sagewizard.engine.spot import LONGEST_WITHOUT_CHECKPOINT, WAIT_SECONDS
 from sagewizard.recipe import ranges as recipe_ranges
 from sagewizard.recipe import tuning as recipe_tuning
 
@@ -43,7 +44,7 @@ def _image(run: Reading) -> list[str]:
     return list(assign("IMAGE", image_of(run)))
 
 
-def _definition(run: Reading, step: str) -> dict[str, Any]:
+def _definition(run: Reading, step: str, job: str) -> dict[str, Any]:
     """Return what describes a training job apart from its name, hyperparameters and tags."""
     algorithm: dict[str, Any] = {"TrainingImage": Code("IMAGE"), "TrainingInputMode": "File"}
     metrics = run.recipe.file.algorithm.metrics
@@ -59,7 +60,22 @@ def _definition(run: Reading, step: str) -> dict[str, Any]:
             "InstanceCount": run.number("instance_count", step),
             "VolumeSizeInGB": run.number("volume_gb", step),
         },
-        "StoppingCondition": {"MaxRuntimeInSeconds": run.number("max_runtime_seconds", step)},
+        **_stopping(run, step, job),
+    }
+
+
+def _stopping(run: Reading, step: str, job: str) -> dict[str, Any]:
+    """Return what ends a job in any case, and what a job on spare capacity says besides."""
+    longest = run.number("max_runtime_seconds", step)
+    if not run.flag("spot", step):
+        return {"StoppingCondition": {"MaxRuntimeInSeconds": longest}}
+    checkpoints = run.checkpoints
+    wait = longest + WAIT_SECONDS if checkpoints else LONGEST_WITHOUT_CHECKPOINT
+    place = {"S3Uri": Code(f'f"s3://{{BUCKET}}/{{NAME}}/checkpoints/{{{job}}}"')}
+    return {
+        "StoppingCondition": {"MaxRuntimeInSeconds": longest, "MaxWaitTimeInSeconds": wait},
+        "EnableManagedSpotTraining": True,
+        **({"CheckpointConfig": place} if checkpoints else {}),
     }
 
 
@@ -96,7 +112,7 @@ def train(run: Reading) -> Section:
     """Return the section that trains, each fold of a cross-validation first where there is one."""
     code = [*_shared(run), *assign("hyperparameters", run.recipe.effective_hyperparameters())]
     needs, imports, packages = _needs(run), [], ["boto3"]
-    definition = _definition(run, "train")
+    definition = _definition(run, "train", "job" if run.recipe.folds else "training_job")
     if run.recipe.folds:
         definition["InputDataConfig"] = Code("inputs")
     request = {
@@ -209,7 +225,7 @@ def tune(run: Reading) -> Section:
     needs = _needs(run)
     if trained:
         needs += ["channels", "IMAGE"]
-    definition = _definition(run, "tune")
+    definition = _definition(run, "tune", "tuning_job")
     definition["StaticHyperParameters"] = Code("static")
     code += [*assign("static", tuning.static)]
     if run.recipe.algorithm.script_mode:

@@ -92,7 +92,7 @@ def _dataset(run: Reading) -> Section:
     if not any("np." in line for line in code):
         imports.remove("import numpy as np")
     provides = [f"{part}_{kind}" for part in run.parts for kind in "xy"]
-    if any(line.startswith("classes = ") for line in code):
+    if any(line.startswith(("classes = ", "classes, ")) for line in code):
         provides.append("classes")
     if any(line.startswith("columns = ") for line in code):
         provides.append("columns")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sagewizard.codegen.plan import Section
-from sagewizard.codegen.pretty import quoted
+from sagewizard.codegen.pretty import call, literal
 from sagewizard.engine.formats import CSV, natural_threshold
 from sagewizard.recipe.tasks import BINARY, CLUSTERING, MULTICLASS, REGRESSION
 
@@ -138,14 +138,18 @@ def known_answers(run: Reading, name: str) -> dict[str, tuple[str, ...]]:
     many = run.task == MULTICLASS and not reads_csv(run)
     if not file or many or (reads_csv(run) and not one_a_row(run)):
         return {}
-    path = quoted(str(run.folder / "results" / str(file)))
+    path = run.folder / "results" / str(file)
     if reads_csv(run):
-        return {name: (f'{name} = pd.read_csv({path})["score"].tolist()',)}
-    predicted, score = ("closest_cluster", "distance_to_cluster") if run.task == CLUSTERING else (
-        "predicted_label", "score")  # fmt: skip
-    renamed = f'{{"predicted": "{predicted}", "score": "{score}"}}'
+        read = call("pd.read_csv", {"filepath_or_buffer": str(path)}, result="table")
+        return {name: (*read, f'{name} = table["score"].tolist()')}
+    names = {"predicted": "predicted_label"}
+    if run.task == CLUSTERING:
+        names = {"predicted": "closest_cluster", "score": "distance_to_cluster"}
     return {
-        name: (f"{name} = pd.read_csv(", f"    {path}", f').rename(columns={renamed}).to_dict("records")')
+        name: (
+            *call("pd.read_csv", {"filepath_or_buffer": str(path)}, result="table"),
+            f'{name} = table.rename(columns={literal(names)}).to_dict("records")',
+        )
     }
 
 

@@ -26,7 +26,8 @@ def upload(key, body, content_type):
 
 def intro(run: Reading, library: str) -> tuple[str, ...]:
     """Return what a reader should know before starting the script."""
-    said = [f"The recipe {run.recipe.name} with {library}, from its data to its teardown."]
+    first = f"The recipe {run.recipe.name} with {library}, from its data to its teardown"
+    said = [f"{first}, with the values of the run {run.state.run_id}."]
     if run.state.simulated:
         said.append(
             "That run was made in SageWizard's sandbox, and `sagewizard sandbox exec -- python SCRIPT` runs"
@@ -39,6 +40,17 @@ def intro(run: Reading, library: str) -> tuple[str, ...]:
             " the script deletes the endpoint, so let it run to its end."
         )
     return tuple(said)
+
+
+def step_intro(run: Reading, library: str) -> tuple[str, ...]:
+    """Return what a reader should know of a script that does one step alone."""
+    said = (
+        f"One step of the recipe {run.recipe.name} with {library}. What earlier steps made has the names of"
+        f" the run {run.state.run_id}; it has to be there when the script needs it."
+    )
+    if run.state.simulated:
+        return said, "That run was made in SageWizard's sandbox: `sagewizard sandbox exec -- python SCRIPT`."
+    return (said,)
 
 
 def setup(run: Reading) -> Section:

@@ -6,6 +6,7 @@ A plan is the same for a script and for a notebook, and for every flavor that ca
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -42,13 +43,17 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole script: `title` and `intro` for the reader, packages from PyPI, the sections in order."""
+    """A whole script: `title` and `intro` for the reader, packages from PyPI, the sections in order.
+
+    `step_intro` is the intro of a script that does one step alone.
+    """
 
     title: str
     intro: tuple[str, ...]
     python: str
     packages: tuple[str, ...]
     sections: tuple[Section, ...]
+    step_intro: tuple[str, ...] = ()
 
     @property
     def imports(self) -> tuple[str, ...]:
@@ -95,7 +100,7 @@ def for_step(plan: Plan, step: str) -> Plan:
     listed = _ordered(plan.sections, chosen, dict.fromkeys(known, given) if given else {})
     packages = tuple(dict.fromkeys(package for section in listed for package in section.packages))
     kept = tuple(package for package in plan.packages if package in packages) or plan.packages
-    return dataclasses.replace(plan, sections=listed, packages=kept)
+    return dataclasses.replace(plan, sections=listed, packages=kept, intro=plan.step_intro or plan.intro)
 
 
 def _given(sections: Iterable[Section], known: Mapping[str, Section]) -> Section | None:
@@ -124,9 +129,9 @@ def _imports(line: str, code: Iterable[str]) -> bool:
 
 
 def _mentions(code: Iterable[str], name: str) -> bool:
-    import re
-
-    return any(re.search(rf"\b{re.escape(name)}\b", line) for line in code)
+    # What stands in a plain string is no name; in an f-string it may be.
+    lines = (re.sub(r'(?<!f)"[^"]*"', "", line) for line in code)
+    return any(re.search(rf"\b{re.escape(name)}\b", line) for line in lines)
 
 
 def _ordered(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sagewizard.engine.formats import format_of
 from sagewizard.engine.journal import NAME as JOURNAL
 from sagewizard.engine.opening import recipe_of
+from sagewizard.engine.spot import WRITES_CHECKPOINTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +93,11 @@ class Reading:
     def flag(self, name: str, step: str) -> bool:
         """Return an option of a step as yes or no."""
         return bool(self.recipe.value(f"{step}.{name}"))
+
+    @property
+    def checkpoints(self) -> bool:
+        """Whether the algorithm can go on from a checkpoint when a spot job was interrupted."""
+        return self.recipe.algorithm.script_mode or self.algorithm in WRITES_CHECKPOINTS
 
     def title(self, step: str) -> str:
         """Return the title of a step's lesson."""

@@ -40,8 +40,11 @@ def plan(run: Reading) -> Plan:
             listed.append(makers[step](run))
     used = {package for section in listed for package in section.packages}
     packages = tuple(VERSIONS.get(package, package) for package in PACKAGES if package in used)
-    intro = pieces.intro(run, "version 2 of the SageMaker Python SDK")
-    return Plan(run.recipe.title, intro, ">=3.11", packages, tuple(listed))
+    library = "version 2 of the SageMaker Python SDK"
+    return Plan(
+        run.recipe.title, pieces.intro(run, library), ">=3.11", packages, tuple(listed),
+        pieces.step_intro(run, library),
+    )  # fmt: skip
 
 
 def _setup(run: Reading) -> list[Section]:

@@ -8,6 +8,7 @@ from sagewizard.codegen import boto3_jobs, evaluating
 from sagewizard.codegen.boto3_jobs import channels_of
 from sagewizard.codegen.plan import Section
 from sagewizard.codegen.pretty import Code, assign, call, quoted
+from sagewizard.engine.spot import LONGEST_WITHOUT_CHECKPOINT, WAIT_SECONDS
 from sagewizard.recipe import tuning as recipe_tuning
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ def _estimator(run: Reading, step: str, result: str) -> tuple[list[str], list[st
         "tags": Code("TAGS"),
         "sagemaker_session": Code("session"),
     }
+    if run.flag("spot", step):
+        longest = run.number("max_runtime_seconds", step)
+        wait = longest + WAIT_SECONDS if run.checkpoints else LONGEST_WITHOUT_CHECKPOINT
+        arguments |= {"use_spot_instances": True, "max_wait": wait}
+        if run.checkpoints:
+            arguments["checkpoint_s3_uri"] = Code('f"s3://{BUCKET}/{NAME}/checkpoints"')
     if script:
         arguments["code_location"] = Code('f"s3://{BUCKET}/{NAME}/source"')
     kind = "SKLearn" if script else "Estimator"
