@@ -15,3 +15,5 @@ sdk3:
 	SAGEWIZARD_SDK3_PYTHON=$(abspath $(SDK3))/bin/python pytest -m sdk3
 bench:
 	python -m benchmarks
+permissions:
+	PYTHONPATH=. python tests/aws/record.py

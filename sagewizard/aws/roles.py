@@ -36,8 +36,8 @@ def find_role(iam: Any, role: str | None, *, account_id: str, identity_arn: str 
     `role` is a name or an ARN. Without it: the role that the caller itself has taken on, if SageMaker may
     take it on as well (a SageMaker notebook), else the one that the doctor makes, else the newest
     `AmazonSageMaker-ExecutionRole*`, else the only role that trusts SageMaker. Raises `UsageError` for a role
-    that is not there, of another account or that SageMaker may not take on, `TargetError` when none or several
-    would do, or when IAM does not answer.
+    that is not there, of another account or that SageMaker may not take on, `TargetError` when none or
+    several would do, or when IAM does not answer.
     """
     if role:
         return _named(iam, role, account_id)
