@@ -181,7 +181,14 @@ class Teardown:
         if status in ENDED:
             return f"ended: {status}"
         if status != "Stopping":
-            self.api("sagemaker", f"Stop{noun}", **_named(member, entry))
+            try:
+                self.api("sagemaker", f"Stop{noun}", **_named(member, entry))
+            except Exception:
+                # Refused because it has ended since the look before: then there is nothing to stop.
+                status = self._status(entry, describe, member, status_member)
+                if status is not None and status not in ENDED:
+                    raise
+                return f"ended: {status}"
             self._tell(JobStatusChanged, resource=entry.kind, name=entry.name, status="Stopping")
         ended = self._wait(
             lambda: self._status(entry, describe, member, status_member),

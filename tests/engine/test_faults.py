@@ -419,3 +419,37 @@ def test_a_fault_of_the_program_is_told_and_kept_in_a_file(engine, target, setti
     assert isinstance(end, ev.RunFailed)
     assert "oops" in end.message
     assert "Traceback" in (settings.runs / end.run_id / "fault.txt").read_text()
+
+
+def test_a_job_that_ends_before_it_can_be_stopped_counts_as_ended(engine, target, settings, fakes, clock):
+    cancel = threading.Event()
+    events = []
+    for event in engine.run(DIGITS, cancel=cancel):
+        events.append(event)
+        if isinstance(event, ev.ResourceCreated) and event.resource == "training-job":
+            cancel.set()
+    (name,) = target.jobs
+
+    class Refusal(type(fakes.client_error("x", "y", "z"))):
+        def __init__(self):
+            text = "The request was rejected because the training job is in status Completed."
+            super().__init__({"Error": {"Code": "ValidationException", "Message": text}}, "StopTrainingJob")
+            target.jobs[name]["looks"] = 99
+
+    target.jobs[name]["looks"] = -99
+    plain = fakes._Operations.StopTrainingJob
+
+    def refuse(t, TrainingJobName):  # noqa: N803  as on the wire
+        raise Refusal
+
+    fakes._Operations.StopTrainingJob = refuse
+    try:
+        ledger = Ledger(settings.ledger)
+        teardown = Teardown(
+            target, engine.api(), ledger, clock, threading.Event(), lambda *_args, **_fields: None
+        )
+        report = teardown.delete([e for e in ledger.alive() if e.kind == "training-job"])
+    finally:
+        fakes._Operations.StopTrainingJob = plain
+    assert not report.failed
+    assert [entry.note for entry in ledger.all() if entry.kind == "training-job"] == ["ended: Completed"]
