@@ -129,7 +129,13 @@ def veil_for(settings: Settings, environ: Mapping[str, str] | None = None) -> Ve
     env = os.environ if environ is None else environ
     folders: dict[str, str] = {}
     home = Path.home()
-    for folder, word in ((home, "~"), (settings.home, "<sagewizard>"), (settings.data, "<data>")):
+    program = Path(__file__).resolve().parents[2]
+    for folder, word in (
+        (program, "<program>"),
+        (home, "~"),
+        (settings.home, "<sagewizard>"),
+        (settings.data, "<data>"),
+    ):
         if folder is not None and len(str(folder)) > 1:
             folders[str(folder)] = word
             with contextlib.suppress(OSError):

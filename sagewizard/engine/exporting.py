@@ -96,7 +96,10 @@ def recorded(settings: Settings, run_id: str, *, cancel: threading.Event) -> tup
     left_out: list[str] = []
     members = {
         journal.NAME: b"".join(_masked_event(line, veil, at) for at, line in enumerate(lines, start=1)),
-        states.NAME: orjson.dumps(veil.value(dataclasses.asdict(state)), option=orjson.OPT_INDENT_2),
+        states.NAME: orjson.dumps(
+            veil.value({**dataclasses.asdict(state), "recipe_source": f"{recipe.name}.yaml"}),
+            option=orjson.OPT_INDENT_2,
+        ),
         states.RECIPE: _masked_recipe(recipe, veil),
         **_results(folder, veil, left_out),
         **_rows(settings, recipe, folder, lines, veil, cancel, left_out),

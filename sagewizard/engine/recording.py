@@ -208,11 +208,10 @@ def open_file(path: Path) -> Recording:
         return Recording(settings, run_id, str(path), temporary)
     except SageWizardError as error:
         temporary.cleanup()
-        if error.where.startswith(
-            temporary.name
-        ):  # the folder that it was unpacked to says nothing to anybody
-            error.where = f"{path}{error.where.removeprefix(str(settings.runs / run_id))}"
-        raise
+        # The folder that it was unpacked to says nothing to anybody.
+        inside = error.where.removeprefix(str(settings.runs / run_id)).removeprefix("/")
+        place = f"{path}, {inside}" if inside and inside != error.where else str(path)
+        raise UsageError(error.message, where=place, remedy=error.remedy or "Get the file again.") from error
     except BaseException:
         temporary.cleanup()
         raise
