@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def dry_run(options: argparse.Namespace, settings: Settings, recipe: Recipe) -> int:
     """Write the plan to stdout; for the sandbox without starting it, for AWS with reading calls only."""
     if options.target == "sandbox":
-        plan = _sandbox_plan(options, recipe)
+        plan = _offline_plan(options, recipe, options.target)
     else:
         target = _opened(options, settings, options.target, options.region)
         plan = plan_on(target, recipe, options)
@@ -57,8 +57,9 @@ def open_and_confirm(
     from sagewizard.engine.plan import accepted, check_affordable, refuse_proposals
 
     err = console()
-    may_ask = sys.stdin.isatty() and err.terminal
-    if not (options.yes or may_ask):
+    if not (options.yes or may_ask()):
+        # What can be said without asking AWS comes first: which types the run cannot have.
+        refuse_proposals(_offline_plan(options, recipe, name))
         raise UsageError(
             "Running on AWS asks for the account number, and there is no terminal to type it on.",
             remedy="Say how much may be spent, as --yes --budget 2.00, or run this in a terminal.",
@@ -72,6 +73,14 @@ def open_and_confirm(
             if not _accept(plan):
                 refuse_proposals(plan)
         changed = accepted(recipe, plan)
+        for proposal in plan.proposals:
+            words = _("{path} is {proposed} instead of {wanted}: {reason}.")
+            err.line(
+                words.format(
+                    path=proposal.path, proposed=proposal.proposed, wanted=proposal.wanted,
+                    reason=proposal.reason,
+                )
+            )  # fmt: skip
         recipe, plan = changed, plan_on(target, changed, options, done=done)
     for line in plan_lines(plan, err.ink):
         err.line(line)
@@ -101,12 +110,19 @@ def plan_on(
     )  # fmt: skip
 
 
-def _sandbox_plan(options: argparse.Namespace, recipe: Recipe) -> RunPlan:
+def may_ask() -> bool:
+    """Whether somebody is there to read a question and to type an answer."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _offline_plan(options: argparse.Namespace, recipe: Recipe, target: str) -> RunPlan:
+    """Return what can be told of a run without opening its target."""
     from sagewizard.aws.prices import TABLE_REGION, TablePrices
     from sagewizard.engine.plan import plan_run
 
     return plan_run(
-        recipe, target="sandbox", simulated=True, region=options.region or TABLE_REGION,
+        recipe, target=target, simulated=target == "sandbox",
+        region=getattr(options, "region", None) or TABLE_REGION,
         prices=TablePrices(), from_step=options.from_step, until=options.until, keep=options.keep,
         budget=options.budget,
     )  # fmt: skip
