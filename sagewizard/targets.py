@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sagewizard.settings import Settings
-    from sagewizard.target import Target
+    from sagewizard.target import PriceList, Target
 
 NAMES: Final = ("sandbox", "aws")
 """The targets there are; the first is the default."""
@@ -47,6 +47,20 @@ def open_target(
         f"There is no target {name!r}",
         remedy=(f"Did you mean {close[0]}? " if close else "") + f"Choose one of {', '.join(NAMES)}.",
     )
+
+
+def sandbox_runs(settings: Settings) -> bool:
+    """Tell whether the sandbox's server runs, without starting it."""
+    from sagewizard.sandbox import launcher
+
+    return launcher.status(settings) is not None
+
+
+def table_prices() -> tuple[PriceList, str]:
+    """Return the price table that ships, and its region: for a price before any target is open."""
+    from sagewizard.aws.prices import TABLE_REGION, TablePrices
+
+    return TablePrices(), TABLE_REGION
 
 
 def _sandbox(settings: Settings, *, region: str | None, profile: str | None, role: str | None) -> Target:

@@ -95,7 +95,11 @@ def read_answers(
 
     Raises JobFailedError when they are no predictions, or for another number of rows.
     """
-    recipe = context.recipe
+    return answers_of(context.recipe, body, rows, source=source, batch=batch)
+
+
+def answers_of(recipe: Recipe, body: bytes, rows: int, *, source: str, batch: bool = False) -> list[Answer]:
+    """Read answers as a recipe's algorithm writes them; see `read_answers`."""
     wire = format_of(recipe)
     if (wire.batch_answers if batch else wire.answers) != CSV:
         read = read_json_lines if batch else read_json

@@ -13,9 +13,9 @@ Topics (constants of this module):
     JOBS       `jobs`: training, transform and tuning jobs, and endpoints (kind `endpoint`)
     LOG        `log`                METRICS   `metrics`
     COST       `cost`               RESOURCES `alive`, `gone`, `stuck`
-    CALLS      `calls`              WARNING   `warnings`
+    CALLS      `calls`              WARNING   `warnings`, `notes`
     PREDICTION `predictions`, `comparison`
-    EVALUATION `evaluation`         TUNING    `tuning`
+    EVALUATION `evaluation`, `thresholds`, `clusters`, `folds`        TUNING    `tuning`
     ERROR      `error`              OPTIONS   an option was set or a step became stale (sent by RunControl)
 """
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         RunFinished,
         StepText,
     )
+    from sagewizard.outcome_events import ClustersMeasured, CrossValidated, ThresholdsCompared
     from sagewizard.tuning_events import Trial, TuningPlanned
 
 RUN: Final = "run"
@@ -276,9 +277,14 @@ class RunModel:
         self.predictions: list[PredictionMade] = []
         self.comparison: PredictionsCompared | None = None
         self.evaluation: EvaluationMade | None = None
+        self.thresholds: ThresholdsCompared | None = None
+        self.clusters: ClustersMeasured | None = None
+        self.folds: CrossValidated | None = None
         self.tuning = Tuning()
         self.warnings: list[tuple[str, str]] = []
         """(step, message)"""
+        self.notes: list[tuple[str, str]] = []
+        """(step, message): what was decided for the person, and could be decided otherwise."""
         self.error: Problem | None = None
         self.end: RunFinished | RunFailed | RunCancelled | None = None
         self.last_event_at = 0.0
@@ -304,7 +310,11 @@ class RunModel:
             "TuningPlanned": self._tuning_planned,
             "TrialReported": self._trial,
             "TuningChanged": self._tuning_changed,
+            "ThresholdsCompared": self._thresholds_compared,
+            "ClustersMeasured": self._clusters_measured,
+            "CrossValidated": self._cross_validated,
             "Warned": self._warned,
+            "Noted": self._noted,
             "RunFinished": self._run_finished,
             "RunFailed": self._run_failed,
             "RunCancelled": self._run_cancelled,
@@ -329,6 +339,16 @@ class RunModel:
     def calls_of(self, step: str) -> list[ApiCalled]:
         """Return the API calls that a step made, in order."""
         return [call.event for call in self.calls if call.step == step]
+
+    def take_steps(self, names: Iterable[str], text: Callable[[str], StepText]) -> None:
+        """Take a recipe's steps after one was switched on or off; what is known of the others stays."""
+        known = self.steps
+        self.steps = {
+            name: known.get(name) or StepView(name, number, text=text(name))
+            for number, name in enumerate(names, start=1)
+        }
+        for number, view in enumerate(self.steps.values(), start=1):
+            view.number = number
 
     def next_step(self) -> str:
         """Return the first step that is not done or skipped; "" when all are."""
@@ -382,11 +402,13 @@ class RunModel:
                 later.status, later.summary, later.outputs = "waiting", "", {}
         self.current = event.step
         topics = {STEPS, PROGRESS}
-        if event.step in ("train", "tune"):
-            self.metrics, self.metrics_job = {}, ""
+        if event.step == "train":
+            self.metrics, self.metrics_job, self.folds = {}, "", None
             topics.add(METRICS)
+            self.tuning = Tuning()  # tuned again, its plan comes first and does the same
+            topics.add(TUNING)
         if event.step in ("train", "tune", "predict", "transform"):
-            self.evaluation = None
+            self.evaluation = self.thresholds = self.clusters = None
             topics.add(EVALUATION)
         if event.step in ("train", "tune", "predict"):
             self.predictions, self.comparison = [], None
@@ -477,6 +499,8 @@ class RunModel:
         return {LOG}
 
     def _metric(self, event: Any) -> set[str]:
+        if self.current == "tune":  # those of the trials: their objective is in TUNING, the curves stay
+            return set()
         if event.job != self.metrics_job:
             self.metrics, self.metrics_job = {}, event.job
         metric = self.metrics.setdefault(event.name, Metric(event.name))
@@ -524,6 +548,22 @@ class RunModel:
         tuning.best_name = event.best
         tuning.trials = {trial.name: trial for trial in event.trials}
         return {TUNING}
+
+    def _thresholds_compared(self, event: Any) -> set[str]:
+        self.thresholds = event
+        return {EVALUATION}
+
+    def _clusters_measured(self, event: Any) -> set[str]:
+        self.clusters = event
+        return {EVALUATION}
+
+    def _cross_validated(self, event: Any) -> set[str]:
+        self.folds = event
+        return {METRICS, EVALUATION}
+
+    def _noted(self, event: Any) -> set[str]:
+        self.notes.append((event.step, event.message))
+        return {WARNING}
 
     def _warned(self, event: Any) -> set[str]:
         self.warnings.append((event.step, event.message))

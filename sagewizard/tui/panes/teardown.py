@@ -160,9 +160,9 @@ class TeardownPane(StepPane):
             return  # on an account it is asked for with a key
 
         def running() -> bool:
-            from sagewizard.sandbox import launcher
+            from sagewizard.targets import sandbox_runs
 
-            return launcher.status(control.settings) is not None
+            return sandbox_runs(control.settings)
 
         def told(there: bool) -> None:
             if there and self.is_attached:

@@ -148,9 +148,9 @@ class TunePane(StepPane):
             from sagewizard.engine.tuning_plan import plan_of
 
             if simulated:
-                from sagewizard.aws.prices import TABLE_REGION, TablePrices
+                from sagewizard.targets import table_prices
 
-                return plan_of(recipe, TablePrices(), TABLE_REGION)
+                return plan_of(recipe, *table_prices())
             target = control.engine().target
             return plan_of(recipe, target.prices, target.region)
 

@@ -33,9 +33,11 @@ def gauge(score: float, threshold: float | None, width: int = GAUGE) -> str:
 
 def answer_lines(event: PredictionMade, table: Table | None, threshold: float | None) -> list[Text]:
     """Return the lines of one answer."""
-    regression = table is not None and not table.classes
-    lines = [_verdict(event, regression)]
-    if event.score is not None and not regression:
+    lines = [_verdict(event)]
+    if event.predicted.startswith("cluster ") and not event.graded:
+        if event.score is not None:
+            lines.append(Text(f"distance to its center {number(event.score)}"))
+    elif event.graded and event.score is not None and (table is None or len(table.classes) == 2):
         lines += _score(event.score, threshold)
     elif event.score is None and table is not None:
         lines += _classes(event, table)
@@ -43,15 +45,15 @@ def answer_lines(event: PredictionMade, table: Table | None, threshold: float | 
     return lines
 
 
-def _verdict(event: PredictionMade, regression: bool) -> Text:
+def _verdict(event: PredictionMade) -> Text:
     said, truth = clean(event.predicted), clean(event.expected)
     if not event.row:
         return Text(f"→ the model says: {said}", "bold")
-    if regression:
+    if not event.graded:
         try:
             off = f", off by {number(abs(float(said) - float(truth)))}"
         except ValueError:
-            off = ""
+            return Text(f"→ said {said}; it is labelled {truth}", "bold")
         return Text(f"→ said {said}, and it is {truth}{off}", "bold")
     if event.correct:
         return Text(f"✓ right: said {said}, and it is {truth}", "bold")
