@@ -292,6 +292,13 @@ def _explain(commands: Any) -> None:
 def _sandbox(commands: Any) -> None:
     sandbox = _group(commands, "sandbox", "start, stop and look at the embedded SageMaker")
     start = _add(sandbox, "start", "sandbox:start", "start the server if it is not running")
+    start.add_argument(
+        "--pace", choices=("instant", "real"), default="instant",
+        help="real: jobs and endpoints take as long as on AWS, for a server that is started now",
+    )  # fmt: skip
+    start.add_argument(
+        "--faults", metavar="PLAN", help="go wrong as a YAML file says, to practise; `off` ends it"
+    )
     stop = _add(sandbox, "stop", "sandbox:stop", "stop the server; what it keeps stays")
     stop.add_argument("--force", action="store_true", help="even while a job is running; the job fails")
     status = _add(sandbox, "status", "sandbox:status", "show whether it runs, where, and what it is doing")

@@ -39,13 +39,36 @@ _NOT_COVERED = (
 def start(options: argparse.Namespace) -> int:
     """Start the server, or find the one that runs."""
     settings = settings_module.load()
-    address = launcher.ensure(settings)
+    plan = _plan(options.faults) if options.faults else None
+    address = launcher.ensure(settings, pace=options.pace)
+    if options.faults:
+        launcher.set_faults(settings, plan)
     if options.json:
         _json(launcher.status(settings) or {})
     else:
         console(sys.stdout).line(address.url)
         console().line("The sandbox is running; it ends by itself when it is not used for a while.")
+        if plan:
+            console().line("Its faults are on; `sagewizard sandbox start --faults off` ends them.", "warn")
     return ExitCode.OK
+
+
+def _plan(wanted: str) -> bytes | None:
+    """Read and check a plan of faults; None for `off`. Raises FaultPlanError with the place of a fault."""
+    from pathlib import Path
+
+    from sagewizard.sandbox.faults import plan
+
+    if wanted == "off":
+        return None
+    try:
+        text = Path(wanted).expanduser().read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"The plan of faults cannot be read: {error.strerror}.", where=wanted, remedy="Check the path."
+        ) from error
+    plan.read(text, wanted)
+    return text
 
 
 def stop(options: argparse.Namespace) -> int:
@@ -73,7 +96,11 @@ def status(options: argparse.Namespace) -> int:
         return ExitCode.OK
     out.line(f"running at {found['url']}")
     for name, value in found.items():
-        if name != "url":
+        if name == "faults":
+            for fault in value:
+                hit = f"{fault['hit']} of {fault['matched']} hit"
+                out.line(f"  fault for {', '.join(fault.get('calls') or fault['jobs'])}: {hit}", "warn")
+        elif name != "url":
             shown = ", ".join(map(str, value)) or "nothing" if isinstance(value, list) else value
             out.line(f"  {name.replace('_', ' ')}: {shown}")
     out.line(f"  folder: {settings.sandbox}")

@@ -35,6 +35,7 @@ STOP_SECONDS = 30.0
 _LOOK_SECONDS = 0.01
 _STATUS_SECONDS = 10.0
 _STATUS_PATH = "/_sagewizard/status"
+_FAULTS_PATH = "/_sagewizard/faults"
 _KEY_HEADER = "X-Sagewizard-Key"
 _TAIL_LINES = 15
 # The person's AWS account, moto's switches, and the hook of a program that is itself below `sandbox exec`.
@@ -95,6 +96,32 @@ def status(settings: Settings) -> dict[str, Any] | None:
     """Return what the server says of itself (version, pid, uptime, busy, memory ...); None when none runs."""
     found = _running(settings)
     return {**found[1], "url": found[0].url} if found is not None else None
+
+
+def set_faults(settings: Settings, plan: bytes | None) -> None:
+    """Let the running server follow a plan of faults (YAML), or none.
+
+    Raises SandboxError when no server runs or it refuses the plan.
+    """
+    found = _running(settings)
+    if found is None:
+        raise SandboxError("The sandbox is not running.", remedy="Start it with `sagewizard sandbox start`.")
+    address = found[0]
+    host = address.url.removeprefix("http://")
+    connection = http.client.HTTPConnection(host, timeout=_STATUS_SECONDS)
+    try:
+        method = "DELETE" if plan is None else "PUT"
+        connection.request(method, _FAULTS_PATH, plan, {_KEY_HEADER: address.credentials.access_key})
+        response = connection.getresponse()
+        text = response.read().decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise SandboxError(
+            f"The sandbox did not take the plan of faults: {error}.", remedy="Try again."
+        ) from error
+    finally:
+        connection.close()
+    if response.status != 204:
+        raise SandboxError(f"The sandbox refuses the plan of faults: {text}", remedy="Check the file.")
 
 
 def stop(settings: Settings, *, force: bool = False, timeout: float = STOP_SECONDS) -> bool:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagewizard import __version__
 from sagewizard.clock import SystemClock
+from sagewizard.sandbox.faults import stored
 from sagewizard.sandbox.services import ACCOUNT_ID, BUCKET, REGION, Pace, Services
 from sagewizard.target import Credentials
 
@@ -101,6 +102,7 @@ class Sandbox:
         if swept:
             _LOG.info("removed %d payload files of interrupted uploads", swept)
         self._seed()
+        self.services.faults.set(stored.read(self.services.folder))
         self.gateway.moto.start()
         if self.sagemaker is not None:
             self.sagemaker.recover()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Protocol
+
+from sagewizard.sandbox.faults.injector import Injector
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +83,7 @@ class Services:
     clock: Clock
     pace: Pace
     metrics: MetricStore
+    faults: Injector = field(default_factory=Injector)
 
 
 class Application(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -42,6 +43,8 @@ from sagewizard.sandbox.control.resources import ENDPOINT, Repository
 from sagewizard.sandbox.control.runtime import Runtime
 from sagewizard.sandbox.control.tuning_supervisor import Tuners
 from sagewizard.sandbox.control.validation import validate
+from sagewizard.sandbox.faults import console, quotas
+from sagewizard.sandbox.faults.compute import FaultyCompute
 
 if TYPE_CHECKING:
     from werkzeug import Request, Response
@@ -111,6 +114,7 @@ class SageMakerApplication:
             from sagewizard.sandbox.control.processes import ProcessCompute
 
             compute = ProcessCompute(services, launcher)
+        compute = FaultyCompute(compute, services.faults)
         repository = Repository(services.database, services.clock, services.account_id)
         slots = concurrent_jobs or max(2, os.cpu_count() or 1)
         hosting = Hosting(services, repository, compute)
@@ -152,7 +156,17 @@ class SageMakerApplication:
         given = validate(name, decode(body))
         if looks_rarely(request.headers.get("User-Agent", "")):
             hold(self._control, name, region, given, self._closing)
+        quotas.check(self._control, region, name, given)
         return answer(operation(self._control, region, given))
+
+    def meddle(self, deed: str, region: str, path: str, body: bytes) -> None:
+        """Do what somebody else does in the console to whatever a request names.
+
+        Nothing happens where it is not there, or is changing already.
+        """
+        for operation, request in console.deeds(deed, path, body):
+            with contextlib.suppress(ServiceError):
+                OPERATIONS[operation](self._control, region, request)
 
     def busy(self) -> list[str]:
         """Say what must not be cut off: jobs, and endpoints that are changing.

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException
 
+from sagewizard.errors import FaultPlanError
+from sagewizard.sandbox.faults import stored
+from sagewizard.sandbox.faults.naming import operation_of
+from sagewizard.sandbox.faults.words import error_of
 from sagewizard.sandbox.gateway import example_buckets
 from sagewizard.sandbox.gateway.errors import AwsError, Protocol, protocol_of, render, request_id
 from sagewizard.sandbox.gateway.iam_simulation import simulation
@@ -21,6 +25,7 @@ from sagewizard.sandbox.gateway.moto_front import MotoFront, unknown_operation
 from sagewizard.sandbox.gateway.s3.front import S3Front
 from sagewizard.sandbox.gateway.s3.wire import check_payload
 from sagewizard.sandbox.gateway.signature import Verifier, check_host
+from sagewizard.sandbox.services import ROLE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from sagewizard.sandbox.store.objects import BucketInfo
 
 STATUS_PATH = "/_sagewizard/status"
+FAULTS_PATH = "/_sagewizard/faults"
 KEY_HEADER = "x-sagewizard-key"
 # Everything but S3 is read into memory before its signature is checked; SageMaker's limits are lower.
 _LARGEST_BODY = 64 << 20
@@ -125,6 +131,43 @@ class Gateway:
         environ["sagewizard.region"] = scope.region or self._services.region
         environ["sagewizard.payload"] = scope.payload
         service = scope.service
+        if self._services.faults.calls:
+            return self._with_faults(request, environ, protocol, service, body, label)
+        return self._dispatch(request, environ, service, body, label)
+
+    def _with_faults(
+        self,
+        request: Request,
+        environ: dict[str, Any],
+        protocol: Protocol,
+        service: str,
+        body: bytes | None,
+        label: str,
+    ) -> Response:
+        """Answer as the plan of faults says: late, with an error, not at all, or after somebody meddled."""
+        operation = operation_of(request, service, body)
+        lost = False
+        for fault in self._services.faults.call(operation):
+            if fault.latency:
+                self._services.clock.wait(threading.Event(), fault.latency)
+            meddle = getattr(self._sagemaker, "meddle", None)
+            if fault.console and meddle is not None:
+                meddle(fault.console, environ["sagewizard.region"], request.path, body or b"")
+            if fault.error:
+                user = f"arn:aws:sts::{self._services.account_id}:assumed-role/{ROLE_NAME}/sandbox"
+                raise error_of(fault.error, fault.message, fault.status, protocol, operation, user)
+            if fault.drop == "before":
+                environ["sagewizard.drop"]()
+                return Response(status=503)
+            lost = lost or fault.drop == "after"
+        response = self._dispatch(request, environ, service, body, label)
+        if lost:
+            environ["sagewizard.drop"]()
+        return response
+
+    def _dispatch(
+        self, request: Request, environ: dict[str, Any], service: str, body: bytes | None, label: str
+    ) -> Response:
         if service == "s3":
             if request.path.startswith("/v20180820/"):
                 raise unknown_operation("s3control", request.method, request.method, request.path)
@@ -150,13 +193,27 @@ class Gateway:
             raise unknown_operation("sagemaker", action, request.method, request.path)
         return self._sagemaker.handle(request)
 
+    def _set_faults(self, request: Request) -> Response:
+        """Follow another plan of faults, or none; it is kept for the next start of the server."""
+        text = request.get_data() if request.method == "PUT" else b""
+        try:
+            stored.write(self._services.folder, text)
+            self._services.faults.set(stored.read(self._services.folder))
+        except FaultPlanError as error:
+            raise AwsError("ValidationException", str(error)) from None
+        return Response(status=204)
+
     def _internal_page(self, request: Request, headers: Mapping[str, str]) -> Response:
         key = headers.get(KEY_HEADER, "")
         if not hmac.compare_digest(key.encode(), self._services.credentials.access_key.encode()):
             raise AwsError("AccessDenied", "This page needs the sandbox's own access key.", 403)
+        if request.path == FAULTS_PATH and request.method in {"PUT", "DELETE"}:
+            return self._set_faults(request)
         if request.path != STATUS_PATH or request.method != "GET":
             raise AwsError("NoSuchKey", f"The sandbox has nothing at {request.path}.", 404)
         fields = {"requests": self.requests, "moto_ready": self.moto.ready, **self._status()}
+        if faults := self._services.faults.report():
+            fields["faults"] = faults
         return Response(json.dumps(fields), content_type="application/json")
 
 

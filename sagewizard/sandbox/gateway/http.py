@@ -117,7 +117,14 @@ class _Gateway(Gateway_10):
         path = environ["REQUEST_URI"].partition("?")[0]
         environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
         environ["wsgi.file_wrapper"] = FileBody
+        environ["sagewizard.drop"] = self._drop
         return environ
+
+    def _drop(self) -> None:
+        """End the connection as a failing network does: whatever is written from now on reaches nobody."""
+        self.req.close_connection = True
+        with contextlib.suppress(OSError):
+            self.req.conn.socket.shutdown(socket.SHUT_RDWR)
 
     def respond(self) -> None:
         response = self.req.server.wsgi_app(self.env, self.start_response)
