@@ -9,6 +9,7 @@ from sagewizard.errors import UsageError
 
 if TYPE_CHECKING:
     from sagewizard.engine.context import RunContext
+    from sagewizard.recipe.recipe import Recipe
 
 WRITES_CHECKPOINTS: Final = ("xgboost",)
 """The built-in algorithms that go on from a checkpoint; a script may write its own to /opt/ml/checkpoints."""
@@ -20,11 +21,25 @@ WAIT_SECONDS: Final = 3600
 """For spare capacity, on top of the job's own longest run."""
 
 
+def check(recipe: Recipe) -> None:
+    """Raise UsageError when a spot job could not be given the time that its step asks for."""
+    for step in ("train", "tune"):
+        if step not in recipe.steps or not recipe.value(f"{step}.spot"):
+            continue
+        longest = int(recipe.value(f"{step}.max_runtime_seconds") or 0)
+        if not _goes_on(recipe) and longest > LONGEST_WITHOUT_CHECKPOINT:
+            raise UsageError(
+                f"The algorithm {recipe.algorithm.name} writes no checkpoints, so SageMaker gives a spot job"
+                f" of it {LONGEST_WITHOUT_CHECKPOINT:,} s at most, and {longest:,} s are asked for.",
+                remedy=f"Set {step}.max_runtime_seconds={LONGEST_WITHOUT_CHECKPOINT}, or leave out spot.",
+            )
+
+
 def stopping(context: RunContext, name: str) -> dict[str, Any]:
     """Return the members of CreateTrainingJob that end the job `name` in any case.
 
     With a budget the longest run is what the budget can pay, so that it holds even when nobody is there to
-    stop the job. UsageError when a spot job could not be given the time it asks for.
+    stop the job.
     """
     longest = context.number("max_runtime_seconds")
     if context.budget is not None:
@@ -35,20 +50,29 @@ def stopping(context: RunContext, name: str) -> dict[str, Any]:
         longest = context.budget.longest_seconds(TRAINING, hourly, longest)
     if not context.recipe.value(f"{context.step}.spot"):
         return {"StoppingCondition": {"MaxRuntimeInSeconds": longest}}
-    algorithm = context.recipe.algorithm
-    checkpoint = algorithm.script_mode or algorithm.name in WRITES_CHECKPOINTS
-    if not checkpoint and longest > LONGEST_WITHOUT_CHECKPOINT:
-        raise UsageError(
-            f"{algorithm.name} writes no checkpoints, so SageMaker gives a spot job of it"
-            f" {LONGEST_WITHOUT_CHECKPOINT:,} s at most, and {longest:,} s are asked for.",
-            remedy=f"Set {context.step}.max_runtime_seconds={LONGEST_WITHOUT_CHECKPOINT}, or leave out spot.",
-        )
+    checkpoint = _goes_on(context.recipe)
     wait = longest + WAIT_SECONDS if checkpoint else LONGEST_WITHOUT_CHECKPOINT
     return {
         "StoppingCondition": {"MaxRuntimeInSeconds": longest, "MaxWaitTimeInSeconds": wait},
         "EnableManagedSpotTraining": True,
         **({"CheckpointConfig": {"S3Uri": context.s3("checkpoints", name)}} if checkpoint else {}),
     }
+
+
+def _goes_on(recipe: Recipe) -> bool:
+    """Whether a job of the recipe goes on from a checkpoint after it was interrupted."""
+    return recipe.algorithm.script_mode or recipe.algorithm.name in WRITES_CHECKPOINTS
+
+
+def words(answer: dict[str, Any], *, simulated: bool) -> str:
+    """Say what a spot job saved, to follow its billed seconds; "" without spot."""
+    saved = savings(answer)
+    if saved is None:
+        return ""
+    took = int(answer.get("TrainingTimeInSeconds") or 0)
+    if simulated:
+        return f" of {took} s; spot training saves on AWS only, up to 90 %"
+    return f" of {took} s: spot training saved {saved:.0%}"
 
 
 def savings(answer: dict[str, Any]) -> float | None:

@@ -12,7 +12,7 @@ import numpy as np
 from sagewizard.data.dataset import DatasetSpec
 from sagewizard.data.datasets import load_dataset
 from sagewizard.data.profile import check
-from sagewizard.engine import scripts
+from sagewizard.engine import scripts, spot
 from sagewizard.engine.folds import check_folds
 from sagewizard.engine.plan_instances import SHAPES
 from sagewizard.engine.steps.result import StepResult
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 def run(context: RunContext) -> StepResult:
     """Load and check; nothing exists yet, here or on the target, when one of the checks fails."""
     check_instances(context)
+    spot.check(context.recipe)
     if context.recipe.algorithm.script_mode:
         scripts.check(context.recipe)
     for note in context.recipe.notes:

@@ -14,6 +14,7 @@ from sagewizard.engine.following import JobWatch
 from sagewizard.engine.formats import format_of
 from sagewizard.engine.logs import LogFollower, MetricReader
 from sagewizard.engine.spot import savings, stopping
+from sagewizard.engine.spot import words as spot_words
 from sagewizard.engine.steps.result import StepResult
 from sagewizard.engine.waiting import wait_until
 from sagewizard.errors import JobFailedError, UsageError
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 KIND = "training-job"
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 ENDED = ("Completed", "Failed", "Stopped")
+_STOPPED_AT = {
+    "MaxRuntimeExceeded": " at its longest run",
+    "MaxWaitTimeExceeded": " because spare capacity did not come in time",
+}
 # Waiting for capacity and loading data come on top of the job's own longest run.
 WAIT_BEYOND_RUNTIME = 3600.0
 
@@ -35,7 +40,7 @@ def run(context: RunContext) -> StepResult:
         outputs["folds"] = cross_validate(context, run_job)
     name = context.name("train")
     answer = run_job(context, name, training_request(context, name))
-    result = _result(name, answer)
+    result = _result(name, answer, simulated=context.target.simulated)
     return StepResult(result.summary, {**result.outputs, **outputs})
 
 
@@ -188,22 +193,20 @@ def _check_completed(name: str, answer: dict[str, Any]) -> None:
     if status == "Stopped":
         raise JobFailedError(
             f"The training job {name} was stopped"
-            + (" at its longest run" if answer.get("SecondaryStatus") == "MaxRuntimeExceeded" else "")
+            + _STOPPED_AT.get(str(answer.get("SecondaryStatus")), "")
             + ".",
             remedy="Run it again: --from train, with a longer train.max_runtime_seconds if it needs one.",
         )
 
 
-def _result(name: str, answer: dict[str, Any]) -> StepResult:
+def _result(name: str, answer: dict[str, Any], *, simulated: bool) -> StepResult:
     metrics = {
         metric["MetricName"]: float(metric["Value"]) for metric in answer.get("FinalMetricDataList", [])
     }
     billed = int(answer.get("BillableTimeInSeconds", 0))
-    took = int(answer.get("TrainingTimeInSeconds") or 0)
     spot = {"spot_savings": saved} if (saved := savings(answer)) is not None else {}
-    words = "" if saved is None else f" of {took} s: spot training saved {saved:.0%}"
     return StepResult(
-        f"Trained, {billed} s billed{words}" + _shown(metrics),
+        f"Trained, {billed} s billed{spot_words(answer, simulated=simulated)}" + _shown(metrics),
         {
             "job": name,
             **spot,
