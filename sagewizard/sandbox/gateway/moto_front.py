@@ -33,6 +33,20 @@ _TRUST = (
 )
 # Paths that are moto's own pages, whatever the signature says.
 _MOTO_PAGES = ("/moto-api", "/favicon.ico", "/latest/meta-data/", "/latest/api/")
+# Services for which moto answers the same made-up result to whatever is asked: better none than that.
+_CANNED = frozenset(
+    {
+        "bedrock",
+        "comprehend",
+        "forecast",
+        "lex",
+        "personalize",
+        "polly",
+        "rekognition",
+        "textract",
+        "transcribe",
+    }
+)
 
 
 class MotoFront:
@@ -80,6 +94,8 @@ class MotoFront:
         uri = environ["REQUEST_URI"]
         if request.path.startswith(_MOTO_PAGES):
             raise AwsError("UnknownOperationException", f"The sandbox has nothing at {request.path}.", 404)
+        if service in _CANNED:
+            raise _unknown_service(service)
         action = action_of(request.method, uri, headers, body)
         region = environ["sagewizard.region"] or self._services.region
         changing = changes(request.method, action)
@@ -209,13 +225,12 @@ class MotoFront:
             response = Response.from_app(self._app, environ, buffered=True)
         except NotImplementedError as error:
             raise unknown_operation(entry.service, entry.action, entry.method, path) from error
+        except ImportError as error:
+            # Moto has it, with libraries that are not installed here.
+            raise _unknown_service(entry.service) from error
         except (KeyError, AttributeError) as error:
             if _no_backend(entry.service):
-                raise AwsError(
-                    "UnknownOperationException",
-                    f"The sandbox does not have the service {entry.service!r}.",
-                    400,
-                ) from error
+                raise _unknown_service(entry.service) from error
             raise
         for name in [name for name, _ in response.headers if name.lower().startswith("access-control-")]:
             del response.headers[name]
@@ -300,6 +315,10 @@ def unknown_operation(service: str, action: str, method: str, path: str) -> AwsE
     status = 501 if service == "s3" else 400
     code = "NotImplemented" if service == "s3" else "UnknownOperationException"
     return AwsError(code, f"The sandbox does not have the operation {what} of {service or 'AWS'}.", status)
+
+
+def _unknown_service(service: str) -> AwsError:
+    return AwsError("UnknownOperationException", f"The sandbox does not have the service {service!r}.", 400)
 
 
 def _no_backend(service: str) -> bool:

@@ -199,6 +199,54 @@ def test_a_service_that_is_not_there_is_named_in_the_error(run, service, call):
     assert service.partition("-")[0] in seen["Message"]
 
 
+def test_services_with_canned_or_broken_answers_are_named_as_absent(run):
+    seen = printed(
+        run(
+            """
+            import json, boto3
+            from botocore.exceptions import ClientError
+            calls = [
+                ("s3control", "list_jobs", {"AccountId": "123456789012"}),
+                ("comprehend", "detect_sentiment", {"Text": "fine", "LanguageCode": "en"}),
+                ("glue", "get_databases", {}),
+                ("cloudformation", "list_stacks", {}),
+            ]
+            said = []
+            for service, operation, given in calls:
+                try:
+                    getattr(boto3.client(service), operation)(**given)
+                except ClientError as error:
+                    said.append(error.response["Error"]["Message"])
+            print(json.dumps(said))
+            """
+        )
+    )
+    assert [any(name in text for name in ("s3control", "'comprehend'", "'glue'", "'cloudformation'"))
+            for text in seen] == [True] * 4  # fmt: skip
+    assert all("The sandbox does not have" in text for text in seen)
+
+
+def test_a_notebook_is_executed_by_nbconvert_below_it(environ, tmp_path):
+    import nbformat
+
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [
+        nbformat.v4.new_code_cell("import boto3\nboto3.client('sts').get_caller_identity()['Arn']"),
+        nbformat.v4.new_code_cell("!echo from a shell: $AWS_DEFAULT_REGION"),
+    ]
+    nbformat.write(notebook, tmp_path / "tutorial.ipynb")
+    # The kernel is started by the program, which is what must not lose the way to the sandbox.
+    done = execute(
+        environ | {"IPYTHONDIR": str(tmp_path / "ipython"), "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")},
+        sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute",
+        "--output", str(tmp_path / "done.ipynb"), str(tmp_path / "tutorial.ipynb"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    cells = nbformat.read(tmp_path / "done.ipynb", as_version=4).cells
+    assert ROLE in cells[0].outputs[0]["data"]["text/plain"]
+    assert "from a shell: us-east-1" in cells[1].outputs[0]["text"]
+
+
 def test_every_simulated_permission_is_allowed(run):
     seen = printed(
         run(

@@ -257,6 +257,25 @@ def test_aws_chunked_bodies_are_decoded_and_their_trailer_checked(
     assert send(sandbox, signed, chunked(data, signature=";chunk-signature=00"), path)[0] == 200
 
 
+def test_an_aws_chunked_body_may_come_in_http_chunks_as_arrow_sends_it(
+    sandbox: Sandbox, s3: Any, bucket: str
+) -> None:
+    data = b"hello chunked world"
+    headers = {
+        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "content-encoding": "aws-chunked",
+        "x-amz-decoded-content-length": str(len(data)),
+        "x-amz-trailer": "x-amz-checksum-crc64nvme",
+        "transfer-encoding": "chunked",
+    }
+    whole = chunked(data, "x-amz-checksum-crc64nvme:AAAAAAAAAAA=")
+    # The borders of the two kinds of chunks have nothing to do with each other.
+    pieces = [whole[start : start + 7] for start in range(0, len(whole), 7)]
+    body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+    assert send(sandbox, headers, body, f"/{bucket}/k")[0] == 200
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == data
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -58,6 +58,7 @@ class _Sandbox:
             "botocore.session": lambda module: self._sessions(module.Session),
             "aiobotocore.args": lambda module: self._clients(module.AioClientArgsCreator),
             "sagemaker.session": _look_often,
+            "pyarrow.fs": self._arrow,
             "sagemaker.core.helper.session_helper": _look_often,
             "sagemaker.core.processing": _look_often,
             "sagemaker.core.resources": _look_often,
@@ -85,9 +86,64 @@ class _Sandbox:
             given["is_secure"] = self.url.startswith("https")
             given["credentials"] = self._credentials(asynchronous)
             given["client_config"] = _local(given.get("client_config"))
-            return original(*bound.args, **bound.kwargs)
+            made = original(*bound.args, **bound.kwargs)
+            if not asynchronous:
+                self._endpoints(made.get("endpoint_ruleset_resolver"))
+            return made
 
         creator.get_client_args = get_client_args
+
+    def _endpoints(self, resolver: Any) -> None:
+        """Take away what some services put before the host, such as the account id of S3 Control."""
+        if resolver is None:
+            return
+        from urllib.parse import urlsplit
+
+        original, host = resolver.construct_endpoint, urlsplit(self.url).netloc
+
+        def construct(*args: Any, **options: Any) -> Any:
+            endpoint = original(*args, **options)
+            parts = urlsplit(endpoint.url)
+            if parts.netloc == host:
+                return endpoint
+            return endpoint._replace(url=parts._replace(scheme="http", netloc=host).geturl())
+
+        resolver.construct_endpoint = construct
+
+    def _arrow(self, module: Any) -> None:
+        """Change how Arrow opens S3, which has a client of its own: pandas reads Parquet with it."""
+        plain, s3 = module.FileSystem, getattr(module, "S3FileSystem", None)
+        if s3 is None:
+            return
+        scheme, _, host = self.url.partition("://")
+        place = {
+            "scheme": scheme,
+            "endpoint_override": host,
+            "access_key": self.key,
+            "secret_key": self.secret,
+        }
+
+        class S3FileSystem(s3):  # type: ignore[misc, valid-type]
+            def __init__(self, **options: Any) -> None:
+                kept = {
+                    "region": "us-east-1",
+                    **{name: options[name] for name in options if name == "region"},
+                }
+                super().__init__(**kept, **place)
+
+        class Kind(type(plain)):  # type: ignore[misc]
+            def __instancecheck__(cls, instance: Any) -> bool:
+                return isinstance(instance, plain)
+
+        class FileSystem(plain, metaclass=Kind):  # type: ignore[misc, valid-type]
+            @staticmethod
+            def from_uri(uri: Any) -> Any:
+                text = os.fspath(uri)
+                if text.startswith("s3://"):
+                    return S3FileSystem(), text[len("s3://") :].partition("?")[0]
+                return plain.from_uri(uri)
+
+        module.S3FileSystem, module.FileSystem = S3FileSystem, FileSystem
 
     def _sessions(self, session: Any) -> None:
         """Let every profile name be one without settings, and every session have the sandbox's key."""

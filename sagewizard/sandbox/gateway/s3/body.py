@@ -61,6 +61,7 @@ class Body:
         self._chunked = (call.payload or "").startswith("STREAMING-") or "aws-chunked" in headers.get(
             "content-encoding", ""
         )
+        self._in_chunks = headers.get("transfer-encoding", "").lower() == "chunked"
         self._expected_size = self._find_size(headers)
         self._size = 0
         self._left = 0
@@ -106,7 +107,7 @@ class Body:
 
     def _find_size(self, headers: dict[str, str]) -> int | None:
         text = headers.get("x-amz-decoded-content-length" if self._chunked else "content-length", "")
-        if not text and headers.get("transfer-encoding", "").lower() != "chunked":
+        if not text and not self._in_chunks:
             raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", 411)
         if text and not text.isdecimal():
             raise AwsError("InvalidArgument", "Invalid content length")
@@ -142,8 +143,17 @@ class Body:
             if name.startswith(_PREFIX) and name.removeprefix(_PREFIX) in ALGORITHMS:
                 self._declared[name.removeprefix(_PREFIX)] = value.strip()
 
+    def _bytewise(self) -> bytes:
+        """Read a line of a body that comes in HTTP chunks; cheroot's own readline never ends there."""
+        line = bytearray()
+        while len(line) < _LONGEST_LINE and (byte := self._stream.read(1)):
+            line += byte
+            if byte == b"\n":
+                break
+        return bytes(line)
+
     def _line(self, *, at_end: bool = False) -> bytes:
-        line: bytes = self._stream.readline(_LONGEST_LINE)
+        line = self._bytewise() if self._in_chunks else self._stream.readline(_LONGEST_LINE)
         if not line.endswith(b"\n") and not (at_end and not line):
             raise _incomplete()
         return line.rstrip(b"\r\n")
