@@ -80,3 +80,10 @@ def generate(
     from sagewizard.codegen.writing import as_script
 
     return as_script(made)
+
+
+def of_run(settings: Settings, run_id: str, *, flavor: str = "boto3", step: str | None = None) -> str:
+    """Return the script of a run by its id. Raises UsageError also when there is no such run."""
+    from sagewizard.engine import state as states
+
+    return generate(settings, states.load(settings.runs / run_id), flavor=flavor, step=step)

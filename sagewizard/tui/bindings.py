@@ -173,6 +173,11 @@ _SHELL: Final = (
     Key("tune.sort", "v", "sort", "Sort the trials by order or by objective.", "tune: Sort", 3),
     Key("calls.copy", "c", "copy", "Copy this call.", "calls: Copy", 1),
     Key("code.copy", "c", "copy", "Copy the script and write it to a file.", "code: Copy", 1),
+    Key("code.boto3", "1", "boto3", "Write it with boto3.", "code: With boto3", 2),
+    Key("code.sdk2", "2", "SDK 2", "Write it with version 2 of the SageMaker SDK.", "code: With SDK 2", 3),
+    Key("code.sdk3", "3", "SDK 3", "Write it with version 3 of the SageMaker SDK.", "code: With SDK 3", 4),
+    Key("code.calls", "4", "calls", "Show the calls as they were recorded.", "code: Calls", 5),
+    Key("code.whole", "w", "whole run", "Show the whole run, or this step alone.", "code: Whole run", 6),
     Key("dialog.quit", "ctrl+q,ctrl+c", "quit", "Leave the app.", "app: Quit"),
     Key("dialog.close", "escape,q", "close", "Close this and go back.", "dialog: Close", 9),
 )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from sagewizard.events import ApiCalled
+    from sagewizard.tui.control import RunControl
     from sagewizard.tui.model import RunModel
 
 
@@ -70,44 +71,109 @@ class ExplainScreen(Reader):
 
 
 class CodeScreen(Reader):
-    """The step's recorded API calls as a Python script with boto3."""
+    """The step, or the whole run, as Python: with boto3, with an SDK, or as the calls that were recorded."""
 
     KEYS_OF = "code"
     BINDINGS: ClassVar[list[Any]] = [*bindings_for("code"), *bindings_for("dialog")]
 
-    def __init__(self, model: RunModel, step: str) -> None:
-        super().__init__(
-            f"{TITLES.get(step, step)} as Python (boto3)", "c copies it and writes a file, Esc closes"
-        )
-        self._model, self._step = model, step
+    def __init__(self, control: RunControl, step: str) -> None:
+        super().__init__("", "1 boto3  2 SDK 2  3 SDK 3  4 its calls  w whole run  c copy  Esc closes")
+        self._control, self._step = control, step
+        self._flavor, self._whole = "boto3", False
         self._code = ""
 
     def compose_body(self) -> ComposeResult:
-        """Yield the script."""
-        from sagewizard.codegen.calls import script
-
-        self._code = script(self._model.calls_of(self._step), step=self._step, region=self._model.region)
+        """Yield the place of the script."""
         with VerticalScroll(classes="reader-body", id="code"):
-            if not self._code:
-                yield Static(
-                    "This step has made no call yet.\nDo it first: then its calls are here as a script."
-                )
-            else:
-                from rich.syntax import Syntax
-
-                theme = "ansi_dark" if self.app.colourless else "monokai"  # type: ignore[attr-defined]
-                yield Static(
-                    Syntax(self._code, "python", theme=theme, background_color="default", word_wrap=True)
-                )
+            yield Static("Writing it ...", id="code-text")
 
     def on_mount(self) -> None:
         """Scroll with the arrow keys at once."""
         self.query_one("#code").focus()
+        self._write()
+
+    def _write(self) -> None:
+        """Write what is asked for: the recorded calls at once, anything else in a thread."""
+        from sagewizard.codegen.calls import script
+
+        model = self._control.model
+        what = "The whole run" if self._whole else TITLES.get(self._step, self._step)
+        title = f"{what} as Python, {_FLAVORS[self._flavor]}"
+        self.query_one(".reader-title", Static).update(Content(title))
+        if self._flavor == "calls":
+            calls = [c.event for c in model.calls] if self._whole else model.calls_of(self._step)
+            self._show(script(calls, step="" if self._whole else self._step, region=model.region))
+            return
+        asked = (self._flavor, self._whole)
+        if not model.run_id:
+            self._show("", asked, "There is no run yet.\nDo a step first: then its code is here.")
+            return
+        settings, run_id = self._control.settings, model.run_id
+
+        def written() -> str:
+            from sagewizard.codegen import of_run
+
+            return of_run(settings, run_id, flavor=asked[0], step=None if asked[1] else self._step)
+
+        self._control.call(
+            written,
+            lambda text: self._show(text, asked),
+            lambda error: self._show("", asked, f"{error.message}\n4 shows the calls that were recorded."),
+        )
+
+    def _show(self, code: str, asked: tuple[str, bool] | None = None, fault: str = "") -> None:
+        if not self.is_attached or (asked is not None and asked != (self._flavor, self._whole)):
+            return  # something else was asked for meanwhile
+        self._code = code
+        place = self.query_one("#code-text", Static)
+        if not code:
+            none = "This step has made no call yet.\nDo it first: then its calls are here as a script."
+            place.update(Content(fault or none))
+            return
+        from rich.syntax import Syntax
+
+        theme = "ansi_dark" if self.app.colourless else "monokai"  # type: ignore[attr-defined]
+        place.update(Syntax(code, "python", theme=theme, background_color="default", word_wrap=True))
+        self.query_one("#code").scroll_home(animate=False)
+
+    def _choose(self, flavor: str) -> None:
+        self._flavor = flavor
+        self._write()
+
+    def action_code_boto3(self) -> None:
+        """Show it with boto3."""
+        self._choose("boto3")
+
+    def action_code_sdk2(self) -> None:
+        """Show it with version 2 of the SDK."""
+        self._choose("sdk2")
+
+    def action_code_sdk3(self) -> None:
+        """Show it with version 3 of the SDK."""
+        self._choose("sdk3")
+
+    def action_code_calls(self) -> None:
+        """Show the recorded calls."""
+        self._choose("calls")
+
+    def action_code_whole(self) -> None:
+        """Show the whole run, or the step alone again."""
+        self._whole = not self._whole
+        self._write()
 
     def action_code_copy(self) -> None:
         """Copy the script."""
         if self._code:
-            self.app.copy(self._code, "the script", f"{self._step}.py")  # type: ignore[attr-defined]
+            name = "run" if self._whole else self._step
+            self.app.copy(self._code, "the script", f"{name}.py")  # type: ignore[attr-defined]
+
+
+_FLAVORS = {
+    "boto3": "with boto3",
+    "sdk2": "with SDK 2",
+    "sdk3": "with SDK 3",
+    "calls": "the calls it made",
+}
 
 
 class CallsScreen(Reader):

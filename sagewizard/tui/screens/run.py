@@ -373,7 +373,7 @@ class RunScreen(AppScreen):
         """Show this step as Python."""
         from sagewizard.tui.screens.reading import CodeScreen
 
-        self.app.push_screen(CodeScreen(self._control.model, self._step_of_place()))
+        self.app.push_screen(CodeScreen(self._control, self._step_of_place()))
 
     def action_run_calls(self) -> None:
         """Show the API calls of this step."""
