@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BACK: Final = "b"
 HELP: Final = "?"
+MOST_EXPLAINED: Final = 14
 
 
 class Back(Exception):  # noqa: N818 (a wish of the person, and no error)
@@ -70,7 +71,8 @@ class Asker:
                 return answer
             if about:
                 self.voice.text(about)
-            for choice in choices:
+            # A long list is explained one by one, when a person chooses from it.
+            for choice in choices if len(choices) <= MOST_EXPLAINED else ():
                 if choice.help:
                     self.voice.text(f"{choice.title}: {choice.help}", "  ")
 

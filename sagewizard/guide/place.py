@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sagewizard.cli.problems import show_problem
 from sagewizard.engine.estimate import estimate
 from sagewizard.guide.asking import Choice, Leave
+from sagewizard.guide.keys import unheard
 from sagewizard.guide.progress import Progress
 from sagewizard.guide.session import StepBroke
 from sagewizard.i18n import _
@@ -46,7 +47,8 @@ class Place:
         """Do the steps up to one; a step that fails can be tried again. Raises Back or Leave."""
         while True:
             try:
-                self.session.do(until, Progress(self.voice).hear)
+                with unheard():
+                    self.session.do(until, Progress(self.voice).hear)
             except StepBroke as broken:
                 self._broke(broken.event)
                 continue

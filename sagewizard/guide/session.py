@@ -71,6 +71,13 @@ class Session:
             raise RuntimeError("no recipe has been chosen")
         return self._recipe
 
+    @property
+    def named(self) -> str:
+        """The recipe as a command takes it: its name, or the path of its file."""
+        from sagewizard.recipe import finding
+
+        return self.recipe.name if self.recipe.name in finding.shipped() else self.recipe.source
+
     def take(self, recipe: Recipe, assigned: Mapping[str, object] | None = None) -> None:
         """Begin with a recipe: a new run. Raises UsageError for what cannot be set."""
         changed = recipe.with_settings(assigned or {})
@@ -254,12 +261,15 @@ def unfinished(settings: Settings, recipe: str | None, target: str) -> RunState 
     """Return the newest run on a target, of a recipe when one is named, when it is not at its end."""
     for state in states.all_runs(settings.runs):
         if (recipe is None or state.recipe == recipe) and state.target == target:
-            done = bool(state.steps) and all(step.status == "finished" for step in state.steps.values())
-            if done or state.status == "finished" or not state.steps:
-                return None
             try:
-                recipe_of(settings, state)
+                steps = recipe_of(settings, state).steps
             except SageWizardError:  # its recipe is gone or damaged: it can only be torn down
                 return None
-            return state
+            return state if next_step(state, steps) else None
     return None
+
+
+def next_step(state: RunState, steps: tuple[str, ...]) -> str:
+    """Return the first step that a run has not finished; "" when it is at its end."""
+    # A step that was never begun has no entry in the state.
+    return next((name for name in steps if state.step(name).status != "finished"), "")

@@ -25,8 +25,11 @@ SHAPE = ("feature_dim", "num_class", "num_classes")
 
 def few(recipe: Recipe, step: str) -> list[Option]:
     """Return the options to show first: the recipe's questions, what it sets itself, then the basic ones."""
-    options = [option for option in every(recipe, step) if _applies(option, recipe)]
-    asked = {option.path for option in recipe.asked(step)}
+    # Whether to tune at all is a question of its own.
+    options = [
+        option for option in every(recipe, step) if option.path != "tune.enabled" and _applies(option, recipe)
+    ]
+    asked = [option.path for option in recipe.asked(step)]
     given = {
         option.path
         for option in options
@@ -44,7 +47,10 @@ def few(recipe: Recipe, step: str) -> list[Option]:
             return 2
         return 3 if not option.definition.advanced and not structural else 4
 
-    ranked = sorted(options, key=rank)
+    def order(option: Option) -> tuple[int, int]:
+        return rank(option), asked.index(option.path) if option.path in asked else 0
+
+    ranked = sorted(options, key=order)
     return [option for option in ranked if rank(option) < 4][:FEW]
 
 
@@ -68,7 +74,7 @@ def shown(recipe: Recipe, option: Option) -> str:
     return f"{option.definition.title}: {value or _('not set')}{changed}"
 
 
-def explained(option: Option, recipe: Recipe) -> str:
+def explained(option: Option) -> str:
     """Return what an option means, what may stand there, and how to set it on the command line."""
     definition = option.definition
     default = definition.default if definition.default is not None else _("none")
@@ -84,7 +90,8 @@ def ask_option(asker: Asker, session: Session, option: Option) -> None:
     definition = option.definition
     current = as_text(recipe.value(option.path)) or ""
     question = f"{definition.title} ({option.path})"
-    text = explained(option, recipe)
+    text = explained(option)
+    asker.voice.text(definition.help)
     listed = list(definition.choices)
     if definition.kind is Kind.BOOLEAN:
         listed = [*definition.words, "true", "false"]
@@ -149,7 +156,12 @@ def _choose_of_all(asker: Asker, session: Session, steps: Sequence[str]) -> None
         options = [option for step in steps for option in every(recipe, step)]
         choices = [Choice("done", _("Done"))]
         choices += [Choice(option.path, shown(recipe, option), option.definition.help) for option in options]
-        answer = asker.choose(_("Which setting?"), choices, "done", _("Each has a range and a help text."))
+        answer = asker.choose(
+            _("Which setting?"),
+            choices,
+            "done",
+            _("Choose one to read what it does, what may be written, and to change it."),
+        )
         if answer == "done":
             return
         try:

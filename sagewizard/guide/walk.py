@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Final
 
 from sagewizard.cli.problems import show_alive, show_error
@@ -10,14 +11,13 @@ from sagewizard.events import AliveResource
 from sagewizard.exit_codes import ExitCode
 from sagewizard.guide.asking import Asker, Back, Choice, EndOfAnswers, Leave
 from sagewizard.guide.place import Place
-from sagewizard.guide.session import unfinished
+from sagewizard.guide.session import next_step, unfinished
 from sagewizard.guide.stages import begin, ending, serving, training
 from sagewizard.i18n import _
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sagewizard.engine.state import RunState
     from sagewizard.guide.asking import Front
     from sagewizard.guide.session import Session
     from sagewizard.guide.voice import Voice
@@ -130,20 +130,23 @@ class Walk:
             return 0
         self.session.resume(state)
         self.place.first = None
-        return _part_after(state)
+        return _part_of(next_step(state, self.session.recipe.steps))
 
     def _farewell(self, code: int) -> int:
         self.voice.quiet()
         if self.session.run_id:
-            words = _("Go on with `{command}`, or with `{other}`.")
-            run = self.session.run_id
-            name = self.session.recipe.name
-            command, other = f"sagewizard guide {name}", f"sagewizard runs resume {run}"
-            self.voice.text(words.format(command=command, other=other))
+            # Each on a line of its own, so that it can be copied whole.
+            self.voice.line(_("Go on with it here, or without questions:"))
+            self.voice.line(f"  sagewizard guide {self._named()}")
+            self.voice.line(f"  sagewizard runs resume {self.session.run_id}")
             show_left(self.place, silent_end=True)
         else:
             self.voice.text(_("Nothing was created."))
         return self._code(code)
+
+    def _named(self) -> str:
+        words = ["--target", self.session.target_name] if not self.session.simulated else []
+        return shlex.join([self.session.named, *words])
 
     def _code(self, code: int) -> int:
         """Return 5 when something that is billed is left, as every command does."""
@@ -166,11 +169,8 @@ def show_left(place: Place, *, silent_end: bool = False) -> None:
         place.voice.text(_("Nothing of it is alive."))
 
 
-def _part_after(state: RunState) -> int:
-    """Return the part of the first step that is not finished."""
-    order = [step for step, _part in PARTS]
-    for name, step in state.steps.items():
-        if step.status != "finished":
-            wanted = {"prepare": "train", "tune": "train"}.get(name, name)
-            return order.index(wanted) if wanted in order else 1
-    return len(PARTS) - 1
+def _part_of(step: str) -> int:
+    """Return the part of the guide that does a step; the last one for none."""
+    order = [name for name, _part in PARTS[:-1]]
+    wanted = {"prepare": "train", "tune": "train"}.get(step, step)
+    return order.index(wanted) if step else len(PARTS) - 1

@@ -45,7 +45,7 @@ def _show(place: Place, found: Results) -> None:
 
     voice, session = place.voice, place.session
     if found.confusion is not None:
-        words = _("Confusion matrix of the {split} split, {rows} rows, by the {source}")
+        words = _("Confusion matrix of the {split} split, {rows} rows, by predictions of the {source}")
         title = words.format(split=found.split, rows=count(len(found)), source=found.source)
         pictures.confusion(voice, found.confusion, title)
     made = session.last(ev.EvaluationMade)
@@ -134,8 +134,10 @@ def teardown(place: Place) -> None:
     place.kept = False
     place.do("teardown")
     from sagewizard.engine.inventory import prove
+    from sagewizard.engine.ledger import JOBS, Ledger
 
-    things = [(entry.kind, entry.name) for entry in alive]
+    made = Ledger(session.settings.ledger).of_run(session.run_id)
+    things = dict.fromkeys((entry.kind, entry.name) for entry in made if entry.kind not in JOBS)
     proofs = prove(session.engine(), things)
     if proofs:
         voice.text(_("The proof, asked of the target once more:"))
@@ -181,12 +183,9 @@ def command_lines(place: Place) -> list[str]:
     import shlex
 
     from sagewizard.cli.report import command_line
-    from sagewizard.recipe import finding
 
     session = place.session
-    recipe = session.recipe
-    named = recipe.name if recipe.name in finding.shipped() else recipe.source
-    whole = command_line(named, recipe.settings, session.target_name, keep=place.kept)
+    whole = command_line(session.named, session.recipe.settings, session.target_name, keep=place.kept)
     if len(whole) + 2 <= place.voice.columns:
         return [whole]
     words = shlex.split(whole)

@@ -47,9 +47,9 @@ def predict(place: Place) -> None:
     """Ask the endpoint: a row and the whole test set first, then whatever the person likes."""
     session = place.session
     help_text = place.introduce("predict")
-    menu(
-        place.asker, session, ["predict"], _("Predict?"), _("Send a row, then the whole test set"), help_text
-    )
+    whole = bool(session.recipe.value("predict.requests"))
+    go = _("Send a row, then the whole test set") if whole else _("Send a row")
+    menu(place.asker, session, ["predict"], _("Predict?"), go, help_text)
     place.do("predict")
     for event in session.every(ev.PredictionMade, "predict")[:1]:
         _shown(place, event)
@@ -63,7 +63,7 @@ def predict(place: Place) -> None:
     ]
     # Seeded, so that the same answers show the same rows.
     dice = random.Random(int(session.recipe.value("dataset.seed") or 0))  # noqa: S311
-    while session.alive():
+    while any(entry.kind == "endpoint" for entry in session.alive()):
         answer = place.asker.choose(_("Predict more?"), choices, "go", help_text)
         if answer == "go":
             return
