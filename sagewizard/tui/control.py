@@ -64,6 +64,7 @@ class RunControl:
         self._target_lock = threading.Lock()
         self._cancel = threading.Event()
         self._worker: threading.Thread | None = None
+        self._asides: list[tuple[threading.Event, threading.Event]] = []
         self._generation = 0
 
     # State
@@ -320,6 +321,29 @@ class RunControl:
 
         threading.Thread(target=work, name="sagewizard-call", daemon=True).start()
 
+    def aside(
+        self,
+        function: Callable[[threading.Event], T],
+        on_done: Callable[[T], None],
+        on_error: Callable[[SageWizardError], None],
+    ) -> threading.Event:
+        """Do work on the run between its steps, as `call` does; return the event that stops it.
+
+        The function gets that event. A step that begins meanwhile sets it and waits for the end of the work:
+        only one at a time may work on a run.
+        """
+        cancel, over = threading.Event(), threading.Event()
+        self._asides = [*(pair for pair in self._asides if not pair[1].is_set()), (cancel, over)]
+
+        def work() -> T:
+            try:
+                return function(cancel)
+            finally:
+                over.set()
+
+        self.call(work, on_done, on_error)
+        return cancel
+
     def post(self, function: Callable[[], set[str] | None]) -> None:
         """Let a function run in the interface's thread at the next tick; it may return changed topics."""
         self._queue.put(function)
@@ -364,8 +388,15 @@ class RunControl:
         self.running_until = until or ""
         self.model.running, self.model.error = True, None
 
+        asides = list(self._asides)
+
         def work() -> None:
             try:
+                for stop, _over in asides:
+                    stop.set()
+                for _stop, over in asides:
+                    while not over.wait(0.1) and not cancel.is_set():
+                        pass
                 engine = self.engine()
                 if cancel.is_set():
                     raise CancelledError("Stopped before it began.")

@@ -14,6 +14,7 @@ from sagewizard.recipe import finding
 from sagewizard.tui.app import SageWizardApp
 from sagewizard.tui.screens.home import HomeScreen
 from sagewizard.tui.screens.modals import Confirm, ErrorDialog
+from sagewizard.tui.screens.own_data import OwnDataScreen
 from sagewizard.tui.screens.run import RunScreen
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -135,6 +136,8 @@ def test_a_recipe_is_walked_from_home_to_its_teardown(sandbox_settings, wait_unt
         async with app.run_test(size=(80, 24)) as pilot:
             await open_recipe(app, pilot, wait_until, name)
             expected = SHOWS.get(name, CLASSES)
+            if name == "mnist-linear-learner":  # all 48,000 rows, three times instead of fifteen
+                assert app.control.set_option("train.epochs", "3") == ""
 
             async def look(place):
                 for words in expected.get(place, ()):
@@ -249,3 +252,112 @@ async def answer(app, pilot, wait_until):
     await wait_until(pilot, lambda: isinstance(app.screen, Confirm))
     await pilot.press("right", "enter")
     await wait_until(pilot, lambda: isinstance(app.screen, RunScreen))
+
+
+def test_own_data_is_given_by_path_and_its_label_column_is_asked_for(sandbox_settings, wait_until, tmp_path):
+    rows = [f"{n},{n % 7},{'yes' if n % 3 == 0 else 'no'}" for n in range(120)]
+    path = tmp_path / "visits.csv"
+    path.write_text("\n".join(["minutes,pages,bought", *rows]) + "\n", encoding="utf-8")
+
+    async def go():
+        app = SageWizardApp(sandbox_settings)
+        app.look_for_idle = lambda: None
+        async with app.run_test(size=(80, 24)) as pilot:
+            await open_recipe(app, pilot, wait_until, OWN)
+            assert "Choose your CSV file" in app.screen.pane.primary().label
+            await pilot.press("enter")
+            await wait_until(pilot, lambda: isinstance(app.screen, OwnDataScreen))
+            app.screen.query_one("#own-path").value = str(path)
+            await pilot.press("enter")
+            label = app.screen.query_one("#own-label")
+            await wait_until(pilot, lambda: label.has_focus)
+            columns = str(app.screen.query_one("#own-columns").render())
+            for words in ("120 rows, 3 columns, a header", "minutes", "pages", "bought"):
+                assert words in columns, words
+            assert label.value == "bought"
+            await pilot.press("enter")
+            await wait_until(pilot, lambda: isinstance(app.screen, RunScreen))
+            await wait_until(pilot, lambda: app.screen.place == "dataset" and "visits.csv" in pane_text(app))
+
+            async def look(place):
+                if place == "dataset":
+                    notes = [message for _step, message in app.control.model.notes]
+                    assert any("bought" in message for message in notes), notes
+                    await wait_until(pilot, lambda: all(words in pane_text(app) for words in notes))
+                if place == "evaluate":
+                    await wait_until(pilot, lambda: "accuracy" in pane_text(app))
+
+            await walk(app, pilot, wait_until, look=look)
+            assert not [v for v in app.control.model.alive.values() if v.kind != "s3-prefix"]
+
+    asyncio.run(go())
+
+
+def test_a_step_that_begins_while_the_test_set_is_sent_stops_that_cleanly(sandbox_settings, wait_until):
+    async def go():
+        app = SageWizardApp(sandbox_settings)
+        app.look_for_idle = lambda: None
+        async with app.run_test(size=(80, 24)) as pilot:
+            await open_recipe(app, pilot, wait_until, "digits-linear-learner")
+            control = app.control
+            assert control.set_option("predict.requests", "360") == ""
+            control.start_step("predict")
+            await wait_until(pilot, lambda: status(app, "predict") == "done" and not control.busy)
+            app.screen.show("predict")
+            await wait_until(
+                pilot, lambda: app.screen.place == "predict" and app.screen.pane.rows is not None
+            )
+            pane = app.screen.pane
+            await pilot.press("t")
+            await wait_until(pilot, lambda: pane._cancel is not None and pane.view.progress is not None)
+            assert control.start_step("transform")
+            await wait_until(
+                pilot, lambda: status(app, "transform") in ("done", "failed") and not control.busy
+            )
+            assert status(app, "transform") == "done", control.model.error
+            assert isinstance(app.screen, RunScreen)
+            await wait_until(pilot, lambda: pane._cancel is None)
+            control.teardown()
+            await wait_until(pilot, lambda: not [v for v in control.model.alive.values() if v.hourly_usd])
+
+    asyncio.run(go())
+
+
+def test_a_download_is_shown_with_how_much_has_come(settings, wait_until):
+    from sagewizard.events import StepProgressed, StepStarted, StepText
+
+    async def go():
+        app = SageWizardApp(settings)
+        app.look_for_idle = lambda: None
+        async with app.run_test(size=(80, 24)) as pilot:
+            await open_recipe(app, pilot, wait_until, "vertebral-xgboost")
+            model = app.control.model
+            about = {"run_id": "r", "time": 0.0, "step": "dataset"}
+            begun = StepStarted(**about, sequence=1, number=1, total=9, text=StepText("Get the data"))
+            app.control.post(lambda: model.apply(begun))
+            for sequence, (done, words) in enumerate(
+                (
+                    (0.0, "0%  0 bytes of 4.0 MB"),
+                    (1e6, "25%  1.0 MB of 4.0 MB"),
+                    (4e6, "100%  4.0 MB of 4.0 MB"),
+                ),
+                start=2,
+            ):
+                event = StepProgressed(
+                    **about,
+                    sequence=sequence,
+                    message="Downloading from UCI",
+                    done=done,
+                    total=4e6,
+                    unit="bytes",
+                )
+                app.control.post(lambda event=event: model.apply(event))
+                await wait_until(pilot, lambda words=words: words in pane_text(app))
+                assert "▶ Downloading from UCI" in pane_text(app)
+            unknown = StepProgressed(
+                **about, sequence=9, message="Downloading from UCI", done=5.0, unit="bytes"
+            )
+            app.control.post(lambda: model.apply(unknown))
+            await wait_until(pilot, lambda: "%" not in pane_text(app).partition("Sources")[0])
+
+    asyncio.run(go())

@@ -35,6 +35,7 @@ class AlgorithmPane(StepPane):
         yield Static(classes="pane-progress")
         with Vertical(classes="pane-body"):
             yield OptionForm(self.control, id="form")
+        yield Static(classes="pane-choices")
         yield Static(classes="pane-notes")
         yield Static(classes="pane-action")
 

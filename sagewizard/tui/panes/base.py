@@ -133,6 +133,7 @@ class StepPane(Vertical):
             yield Static(classes="pane-progress")
             with Vertical(classes="pane-body"):
                 yield from self.compose_body()
+            yield Static(classes="pane-choices")
             yield Static(classes="pane-notes")
         yield Static(classes="pane-action")
 
@@ -224,6 +225,10 @@ class StepPane(Vertical):
         lines = [message for step, message in model.warnings if step == self.step]
         notes.display = bool(lines)
         notes.update(Content("\n".join(f"! Note: {line}" for line in dict.fromkeys(lines))))
+        decided = dict.fromkeys(message for step, message in model.notes if step == self.step)
+        choices = self.query_one(".pane-choices", Static)
+        choices.display = bool(decided)
+        choices.update(Content("\n".join(f"· {line}" for line in decided)))
         action = self.primary()
         line = self.query_one(".pane-action", Static)
         if action is None:

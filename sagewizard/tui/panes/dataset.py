@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from sagewizard.tui import model as t
 from sagewizard.tui.bindings import bindings_for
-from sagewizard.tui.panes.base import StepPane
+from sagewizard.tui.panes.base import Action, StepPane
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -35,6 +35,13 @@ class DatasetPane(StepPane):
         """Draw what is known of the data."""
         self.query_one("#dataset-facts", Static).update(facts(model, self._sources()))
 
+    def own_action(self) -> Action | None:
+        """Ask for the file where the recipe is for one of the person's own."""
+        recipe = self.control.recipe
+        if recipe is not None and recipe.file.dataset.own and not self.control.busy:
+            return Action("Choose your CSV file", self.action_dataset_own)
+        return None
+
     def _sources(self) -> list[str]:
         recipe = self.control.recipe
         if recipe is None:
@@ -42,6 +49,8 @@ class DatasetPane(StepPane):
         section = recipe.file.dataset
         if section.path is not None:
             return [f"your file {section.path}, label column {section.label_column}"]
+        if section.own:
+            return ["a CSV file of your own: Enter asks for its path and its label column"]
         from sagewizard.tui.sources import sources_of
 
         return sources_of(section.name or "")

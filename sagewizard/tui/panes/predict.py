@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -21,6 +20,8 @@ from sagewizard.tui.widgets.fields import FieldForm, row_text
 from sagewizard.tui.widgets.scores import answer_lines, bar
 
 if TYPE_CHECKING:
+    import threading
+
     from textual.app import ComposeResult
 
     from sagewizard.errors import SageWizardError
@@ -157,7 +158,6 @@ class PredictPane(DeskPane):
         if not self.endpoint_alive:
             self.app.notify("The endpoint is gone. Deploy again to ask it.", severity="warning")
             return
-        cancel = self._cancel = threading.Event()
 
         def done(_compared: PredictionsCompared) -> None:
             self._cancel = None
@@ -168,8 +168,10 @@ class PredictPane(DeskPane):
             self._draw()
             if not cancel.is_set():
                 self.refused(error)
+            elif self.control.busy:
+                self.app.notify("The test set was not sent to its end: a step began.", markup=False)
 
-        self.control.call(lambda: desk.predict_test_set(cancel), done, failed)
+        cancel = self._cancel = self.control.aside(desk.predict_test_set, done, failed)
         self._draw()
 
     def action_predict_bodies(self) -> None:
@@ -203,9 +205,9 @@ class PredictPane(DeskPane):
             self.control.on_error(error)
 
         if own is not None:
-            self.control.call(lambda: desk.predict_values(own), answered, failed)
+            self.control.aside(lambda _stop: desk.predict_values(own), answered, failed)
         else:
-            self.control.call(lambda: desk.predict_row(row), answered, failed)
+            self.control.aside(lambda _stop: desk.predict_row(row), answered, failed)
         self._draw()
 
     # What widgets tell

@@ -91,6 +91,12 @@ class OwnDataScreen(Dialog):
         positive = self.query_one("#own-positive", Input).value.strip() or None
 
         def change() -> Recipe:
+            if recipe.file.dataset.own or recipe.origin is not None:
+                # A recipe for any file: task and algorithm follow from what the columns hold.
+                given = {"dataset.path": look.path, "dataset.label": label}
+                if positive is not None:
+                    given["dataset.positive_label"] = positive
+                return recipe.with_settings(given)
             column: str | int = label
             if label not in look.columns and label.isdigit():
                 column = int(label)
