@@ -50,7 +50,7 @@ def left(target):
 
 
 @pytest.mark.usefixtures("bills")
-@pytest.mark.parametrize("budget", [0.03, 0.05, 0.1])
+@pytest.mark.parametrize("budget", [0.03, 0.1])
 def test_a_job_without_end_is_stopped_before_the_budget_is_passed(engine, target, settings, budget):
     target.looks_until_done = 10**9
     events, end = last(engine, budget=budget)
@@ -227,3 +227,13 @@ def test_the_projection_counts_what_runs_what_was_asked_for_and_nothing_twice(ta
         budget.check()
     budget.close()
     budget.check()
+
+
+def test_a_tuning_ends_within_the_budget_when_nobody_stops_it(engine, target):
+    recipe = DIGITS.with_settings({"tune.enabled": "true"})
+    list(engine.run(recipe, budget=0.5, until="tune"))
+    (tuning,) = target.tunings.values()
+    limits = tuning["HyperParameterTuningJobConfig"]["ResourceLimits"]
+    rate = HOURLY * limits["MaxParallelTrainingJobs"]
+    assert limits["MaxRuntimeInSeconds"] >= 120
+    assert (limits["MaxRuntimeInSeconds"] + 180) * rate / 3600 <= 0.5

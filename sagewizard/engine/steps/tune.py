@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sagewizard.recipe.tuning import Tuning
 
 KIND = "tuning-job"
+# What SageMaker takes as MaxRuntimeInSeconds of a tuning job.
+SHORTEST_TUNING, LONGEST_TUNING = 120, 2_592_000
 ENDED = ("Completed", "Failed", "Stopped")
 # Waiting for capacity and loading data come on top of each training job's own longest run.
 WAIT_BEYOND_RUNTIME = 3600.0
@@ -79,8 +81,9 @@ def tuning_request(context: RunContext, name: str, tuning: Tuning) -> dict[str, 
         "MaxNumberOfTrainingJobs": tuning.jobs,
         "MaxParallelTrainingJobs": tuning.parallel,
     }
-    if tuning.max_seconds is not None:
-        limits["MaxRuntimeInSeconds"] = tuning.max_seconds
+    longest = _longest(context, tuning)
+    if longest is not None:
+        limits["MaxRuntimeInSeconds"] = longest
     config: dict[str, Any] = {
         "Strategy": tuning.strategy,
         "HyperParameterTuningJobObjective": {"Type": tuning.goal, "MetricName": tuning.objective},
@@ -123,6 +126,16 @@ def tuning_request(context: RunContext, name: str, tuning: Tuning) -> dict[str, 
             "WarmStartType": tuning.warm_start_type,
         }
     return request
+
+
+def _longest(context: RunContext, tuning: Tuning) -> int | None:
+    """Return the seconds that the tuning job may take: as asked for, and what a budget can pay."""
+    if context.budget is None:
+        return tuning.max_seconds
+    count = context.number("instance_count") * tuning.parallel
+    hourly, _source = context.meter.price(context.text("instance_type"), TRAINING, count)
+    wanted = tuning.max_seconds or LONGEST_TUNING
+    return max(SHORTEST_TUNING, context.budget.longest_seconds(TRAINING, hourly, wanted))
 
 
 def _tell_plan(context: RunContext, plan: TuningPlan) -> None:
