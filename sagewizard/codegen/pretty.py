@@ -95,6 +95,8 @@ def _pieces(text: str, width: int) -> list[str]:
         size = min(len(text), width)
         while len(quoted(text[:size])) > width:
             size -= 1
+        if size < len(text) and "/" in text[1:size]:
+            size = text.rindex("/", 0, size) + 1  # a path is cut behind a slash
         pieces.append(quoted(text[:size]))
         text = text[size:]
     return pieces
