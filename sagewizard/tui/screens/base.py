@@ -55,11 +55,14 @@ class AppScreen(Screen[Any]):
     def draw_status(self) -> None:
         """Draw the status bar again."""
         left, right = self.status()
-        self.query_one("#status", StatusBar).show(left, right)
+        # None is there before the screen is laid out, and when it is being taken away.
+        for bar in self.query("#status").results(StatusBar):
+            bar.show(left, right)
 
     def redraw_keys(self) -> None:
         """Draw the footer again; call it when what a key does has changed."""
-        self.query_one("#footer", KeyFooter).redraw()
+        for footer in self.query("#footer").results(KeyFooter):
+            footer.redraw()
 
     def on_descendant_focus(self, _event: events.DescendantFocus) -> None:
         """Show the keys of what has the focus."""

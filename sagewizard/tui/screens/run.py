@@ -80,6 +80,8 @@ class RunScreen(AppScreen):
             first = "algorithm"
         self.set_log_size("small")
         await self._show(first or "dataset")
+        if self not in self.app.screen_stack:  # it has gone meanwhile
+            return
         self._refill_log()
         self.update_from(model, set(t.ALL_TOPICS))
 
