@@ -106,19 +106,21 @@ def for_step(plan: Plan, step: str) -> Plan:
 def _given(sections: Iterable[Section], known: Mapping[str, Section]) -> Section | None:
     if not known:
         return None
-    lines: list[str] = []
+    # Whole blocks are told apart, not lines: two calls end with the same bracket.
+    blocks: list[tuple[str, ...]] = []
     imports: list[str] = []
     needs: list[str] = []
     packages: list[str] = []
     for section in sections:
         for name in section.provides:
             if known.get(name) is section:
-                lines += [line for line in section.known[name] if line not in lines]
+                if section.known[name] not in blocks:
+                    blocks.append(section.known[name])
                 imports += [text for text in section.known_imports if _imports(text, section.known[name])]
                 needs += [need for need in section.needs if _mentions(section.known[name], need)]
                 packages += section.packages
     return Section(
-        title="From the steps before", code=tuple(lines), imports=tuple(imports), provides=tuple(known),
+        title="From the steps before", code=tuple(line for block in blocks for line in block), imports=tuple(imports), provides=tuple(known),
         needs=tuple(dict.fromkeys(needs)), packages=tuple(packages),
         text=("What the earlier steps of the run have made, by its name then.",),
     )  # fmt: skip
