@@ -8,6 +8,7 @@ from sagewizard.codegen import boto3_jobs, evaluating
 from sagewizard.codegen.boto3_jobs import channels_of
 from sagewizard.codegen.plan import Section
 from sagewizard.codegen.pretty import Code, assign, call, quoted
+from sagewizard.engine.spot import LONGEST_WITHOUT_CHECKPOINT, WAIT_SECONDS
 from sagewizard.recipe import tuning as recipe_tuning
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 _CONFIGS = "from sagemaker.core.training.configs import "
 _SHAPES = "from sagemaker.core.shapes import "
-_SIZES = ("instance_type", "instance_count", "volume_gb", "max_runtime_seconds")
 
 
 def best(run: Reading) -> str:
@@ -29,18 +29,24 @@ def _trainer(run: Reading, step: str, result: str, name: str) -> tuple[list[str]
 
     `name` is the expression for how the names of its jobs begin; the SDK adds the time.
     """
-    machines = {
+    machines: dict[str, Any] = {
         "instance_type": run.text("instance_type", step),
         "instance_count": run.number("instance_count", step),
         "volume_size_in_gb": run.number("volume_gb", step),
     }
     longest = run.number("max_runtime_seconds", step)
+    ends = {"max_runtime_in_seconds": longest}
+    spot = run.flag("spot", step)
+    if spot:
+        machines["enable_managed_spot_training"] = True
+        wait = longest + WAIT_SECONDS if run.checkpoints else LONGEST_WITHOUT_CHECKPOINT
+        ends["max_wait_time_in_seconds"] = wait
     arguments: dict[str, Any] = {
         "training_image": Code("IMAGE"),
         "role": Code("ROLE"),
         "base_job_name": Code(name),
         "compute": Code(_flat("Compute", machines)),
-        "stopping_condition": Code(f"StoppingCondition(max_runtime_in_seconds={longest})"),
+        "stopping_condition": Code(_flat("StoppingCondition", ends)),
         "output_data_config": Code('OutputDataConfig(s3_output_path=f"s3://{BUCKET}/{NAME}/output")'),
         "hyperparameters": Code("hyperparameters"),
         "tags": Code('[Tag(key=tag["Key"], value=tag["Value"]) for tag in TAGS]'),
@@ -50,10 +56,13 @@ def _trainer(run: Reading, step: str, result: str, name: str) -> tuple[list[str]
         f"{_CONFIGS}Compute, OutputDataConfig, StoppingCondition, Tag",
         "from sagemaker.train import ModelTrainer",
     ]
+    if spot and run.checkpoints:
+        arguments["checkpoint_config"] = Code('CheckpointConfig(s3_uri=f"s3://{BUCKET}/{NAME}/checkpoints")')
+        imports.append(f"{_CONFIGS}CheckpointConfig")
     if run.recipe.algorithm.script_mode:
         arguments["source_code"] = Code('SourceCode(source_dir="source", entry_script=SCRIPT)')
         imports.append(f"{_CONFIGS}SourceCode")
-    code = list(call("ModelTrainer", arguments, result=result))
+    code = "\n".join(call("ModelTrainer", arguments, result=result)).split("\n")
     metrics = run.recipe.file.algorithm.metrics
     if metrics and step == "train":
         rows = [f"        MetricDefinition(name={quoted(each)}, regex={quoted(regex)}),"
@@ -64,9 +73,13 @@ def _trainer(run: Reading, step: str, result: str, name: str) -> tuple[list[str]
 
 
 def _flat(function: str, arguments: dict[str, Any]) -> str:
-    given = (f"{name}={quoted(value) if isinstance(value, str) else value}"
-             for name, value in arguments.items())  # fmt: skip
-    return f"{function}({', '.join(given)})"
+    """Return a call as it stands inside another one, on several lines where it is long."""
+    given = [f"{name}={quoted(value) if isinstance(value, str) and not isinstance(value, Code) else value}"
+             for name, value in arguments.items()]  # fmt: skip
+    text = f"{function}({', '.join(given)})"
+    if len(text) <= 78:
+        return text
+    return "\n".join([f"{function}(", *(f"        {each}," for each in given), "    )"])
 
 
 def _start(run: Reading) -> tuple[list[str], list[str], list[str]]:
