@@ -160,12 +160,13 @@ class SageWizardApp(App[None]):
 
         answered = threading.Event()
         answer: list[bool] = []
-        recipe = self.control.recipe
+        recipe, steps = self.control.recipe, self.control.model.steps
         price = ""
         if recipe is not None:
             from sagewizard.tui.screens.going_to_aws import price_of
 
-            price = price_of(recipe, done=[n for n, v in self.control.model.steps.items() if v.status == "done"]) + "\n"
+            done = [name for name, view in steps.items() if view.status == "done"]
+            price = price_of(recipe, done=done) + "\n"
 
         def ask() -> None:
             def taken(result: bool | None) -> None:

@@ -62,7 +62,7 @@ _SHELL: Final = (
         "home.aws",
         "A",
         "on AWS",
-        "Start the selected recipe in your own AWS account: first its price, then you type the account number.",
+        "Start the recipe in your own AWS account: you see the price first, then type the account number.",
         "home: Start on AWS",
         4,
     ),
