@@ -50,5 +50,5 @@ def run(options: argparse.Namespace) -> int:
         options.target,
         lambda name, region: open_for(options, folders, name, region or options.region),
     )
-    walk = Walk(front, voice, session, instructor=options.instructor)
+    walk = Walk(front, voice, session, instructor=options.instructor, anew=not sys.stdin.isatty())
     return walk.run(options.recipe, parse_settings(options.settings))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sagewizard.guide.voice import Voice
 
 MOST_COLUMNS = 20
+MOST_PROFILED = 8
+"""Columns whose profile is shown: with the rows above it they fill a screen of 24 lines."""
 MOST_CELLS = 6
 
 
@@ -49,26 +51,28 @@ def profile(voice: Voice, found: DataLook) -> None:
     """Show the columns of a table: from where to where, the mean, what is missing, how they are spread."""
     from sagewizard.render import sparkline
 
-    shown = found.columns[:MOST_COLUMNS]
+    shown = found.columns[:MOST_PROFILED]
+    missing = any(column.missing for column in found.columns)
     rows: list[Sequence[object]] = []
     for column in shown:
-        row = [
-            column.name, number(column.minimum), number(column.mean), number(column.maximum),
-            count(column.missing),
-        ]  # fmt: skip
+        low, mean, high = number(column.minimum), number(column.mean), number(column.maximum)
         if voice.plain:
-            words = _("Column {name}: from {low} to {high}, mean {mean}, missing {missing}")
-            told = words.format(name=row[0], low=row[1], mean=row[2], high=row[3], missing=row[4])
+            words = _("Column {name}: from {low} to {high}, mean {mean}")
+            told = words.format(name=column.name, low=low, high=high, mean=mean)
+            told += _(", {count} missing").format(count=count(column.missing)) if column.missing else ""
             voice.text(told, "  ")
-        else:
-            row.append(sparkline(column.bins, ink=voice.ink) if column.bins else "")
-        rows.append(row)
-    if not voice.plain:
-        headers = [_("column"), _("lowest"), _("mean"), _("highest"), _("missing"), _("spread")]
+            continue
+        spread = sparkline(column.bins, ink=voice.ink) if column.bins else ""
+        gaps = [count(column.missing)] if missing else []
+        rows.append([column.name, low, mean, high, *gaps, spread])
+    if rows:
+        gaps = [_("missing")] if missing else []
+        headers = [_("column"), _("lowest"), _("mean"), _("highest"), *gaps, _("spread")]
         voice.lines(table(rows, headers, ink=voice.ink, whole=1).splitlines())
-    if len(found.columns) > MOST_COLUMNS:
-        more = len(found.columns) - MOST_COLUMNS
-        voice.text(_("and {count} more columns").format(count=more), "  ")
+    more = len(found.columns) - len(shown)
+    told = _("and {count} more columns; ").format(count=more) if more else ""
+    told += _("some values are missing") if missing else _("no value is missing")
+    voice.text(f"{told}.", "  ")
 
 
 def classes(voice: Voice, labels: Mapping[str, int]) -> None:

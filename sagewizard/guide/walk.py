@@ -39,9 +39,15 @@ PARTS: Final[tuple[tuple[str, Callable[[Place], None]], ...]] = (
 
 
 class Walk:
-    """One person's way through a project."""
+    """One person's way through a project.
 
-    def __init__(self, front: Front, voice: Voice, session: Session, *, instructor: bool = False) -> None:
+    `anew` begins a new run although there is an unfinished one: a file of answers is written for a whole run.
+    """
+
+    def __init__(
+        self, front: Front, voice: Voice, session: Session, *, instructor: bool = False, anew: bool = False
+    ) -> None:
+        self.anew = anew
         self.voice = voice
         self.session = session
         self.place = Place(Asker(front, voice), voice, session, instructor)
@@ -118,6 +124,10 @@ class Walk:
         words = _("There is an unfinished run of {recipe}: {run}, done up to {step}.")
         self.voice.line()
         self.voice.text(words.format(recipe=state.recipe, run=state.run_id, step=done[-1] if done else "-"))
+        if self.anew:
+            self.voice.text(_("The answers come from a pipe, so this is a new run; go on with that one by:"))
+            self.voice.line(f"  sagewizard runs resume {state.run_id}")
+            return 0
         choices = [
             Choice("resume", _("Go on with it")),
             Choice("new", _("Begin a new one"), _("The other one stays as it is.")),

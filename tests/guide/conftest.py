@@ -32,10 +32,12 @@ class Scripted:
         self.answers = list(answers)
         self.otherwise = otherwise
         self.asked: list[str] = []
+        self.offered: list[str] = []
 
     def choose(self, question, choices, default):
         answer = self._next(question)
         known = [choice.value for choice in choices]
+        self.offered += [choice.title for choice in choices]
         assert answer in ("", "b", "?", *known), f"{question}: {answer!r} is none of {known}"
         return answer or default
 

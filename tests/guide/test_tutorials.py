@@ -55,9 +55,11 @@ def holds_for_a_screen_reader(text: str) -> None:
 @pytest.mark.slow
 def test_keys_lead_through_the_mnist_tutorial(guide, data_folder):
     # The recipe is named, so the first question is whose data; then Enter is right everywhere, after a new
-    # value for the first hyperparameter.
+    # value for the first hyperparameter, and fewer requests.
     changed = DOWN + ENTER + "5" + ENTER
-    code, said, session = keys_of(guide, ENTER * 2 + changed + ENTER * 11, "mnist-linear-learner")
+    fewer = DOWN * 2 + ENTER + "10" + ENTER
+    keys = ENTER * 2 + changed + ENTER * 3 + fewer + ENTER * 8
+    code, said, session = keys_of(guide, keys, "mnist-linear-learner")
     assert code == 0, said
     assert session.recipe.value("train.epochs") == "5"
     assert "expected not 0, predicted not 0: right" in said
@@ -83,7 +85,12 @@ def test_a_file_of_answers_leads_through_the_mnist_tutorial(environ, data_folder
     assert figures(said)["F1"] > 0.93
     assert "Test row 7: expected" in said
     assert "Confusion matrix at the threshold 0.5" in said
-    assert "sagewizard run mnist-linear-learner --set train.epochs=5\n" in said
+    again = (
+        "sagewizard run mnist-linear-learner \\",
+        "    --set train.epochs=5 \\",
+        "    --set predict.requests=10",
+    )
+    assert "".join(f"  {line}\n" for line in again) in said
 
 
 @pytest.mark.slow

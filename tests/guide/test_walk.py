@@ -16,7 +16,7 @@ from sagewizard.guide.progress import Progress
 from sagewizard.guide.session import unfinished
 from sagewizard.recipe import finding
 
-from .conftest import Scripted
+from .conftest import PROJECT, Scripted
 
 KMEANS, DIGITS, DIABETES = "iris-kmeans", "digits-linear-learner", "diabetes-linear-regression"
 PARTS = ("Which data?", "Seen it?", "Train with these?", "Begin?", "Deploy?", "Predict?", "Predict more?",
@@ -101,6 +101,11 @@ def test_back_help_and_wrong_answers_all_lead_to_a_whole_run(guide, tmp_path, mo
                  "2 values were given", "2 is out of range", "cannot be the name of a recipe"):  # fmt: skip
         assert told in said.replace("\n", " "), told
     assert "What counts as an error" in said
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("$ sagewizard guide digits-linear-learner\n...\n")[1].split("```")[0].splitlines()
+    for line in shown:
+        words = line.lstrip("»? ").split(" (arrows")[0]
+        assert words in said or words in (*front.asked, *front.offered), words
     assert session.recipe.value("evaluate.threshold") == 0.4
     written = finding.load(tmp_path / "of-mine.yaml")
     assert written.value("train.epochs") == "3"
