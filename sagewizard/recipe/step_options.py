@@ -37,8 +37,8 @@ def spot(section: str) -> Option:
             "spot",
             Kind.BOOLEAN,
             "Spot training",
-            "Train on spare capacity, which costs up to 90 % less and can be taken away: the job then waits and "
-            "goes on, from its checkpoint where the algorithm writes one.",
+            "Train on spare capacity, which costs up to 90 % less and can be taken away: the job then waits "
+            "and goes on, from its checkpoint where the algorithm writes one.",
             "false",
             advanced=True,
         ),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sagewizard.recipe.recipe import Recipe
     from sagewizard.settings import Settings
 
+
 def run(context: RunContext) -> StepResult:
     """Load and check; nothing exists yet, here or on the target, when one of the checks fails."""
     check_instances(context)
