@@ -72,6 +72,7 @@ def neutral(calls, numbers):
     text = re.sub(r"tune-\d{8}-\d{6}", "NAME-tune", text)
     text = re.sub(r"[a-z][a-z0-9-]*-\d{8}-\d{6}", "NAME", text)
     text = text.replace("/source/NAME-train/source/", "/source/")
+    text = re.sub(r"-\d{3}-[0-9a-f]{8}\b", "", text)  # the training job that a tuning job found best
     made = json.loads(text)
     for _service, operation, parameters in made:
         for tag in list(parameters.get("Tags", ())):
