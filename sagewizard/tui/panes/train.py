@@ -123,7 +123,7 @@ class TrainPane(StepPane):
             return
         model = self.model
         region = self.query_one(".pane-scroll").size
-        width, height = max(24, region.width - 2), max(4, region.height - self._used())
+        width, height = max(24, region.width - 2), max(3, region.height - self._used())
         if not series_of(model, CHARTS[self._chart][1]):
             # XGBoost has no loss of that name, for instance: the first that there is comes instead.
             self._chart = next((n for n, (_t, names) in enumerate(CHARTS) if series_of(model, names)), 0)
@@ -146,7 +146,8 @@ class TrainPane(StepPane):
         above = 1 + 1 + 1  # title, outcome, the gap before the body
         figures = sum(max(1, self.query_one(f"#train-{name}").size.height) for name in ("status", "figures"))
         # The chart's own title, axis, figures below it and legend.
-        return above + figures + 4
+        offer = 2 if offers_tuning(self) and not self.control.busy else 0
+        return above + figures + 4 + offer
 
     def action_train_chart(self) -> None:
         """Change which curves are drawn."""
