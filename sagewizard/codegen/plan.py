@@ -120,7 +120,8 @@ def _given(sections: Iterable[Section], known: Mapping[str, Section]) -> Section
                 needs += [need for need in section.needs if _mentions(section.known[name], need)]
                 packages += section.packages
     return Section(
-        title="From the steps before", code=tuple(line for block in blocks for line in block), imports=tuple(imports), provides=tuple(known),
+        title="From the steps before", code=tuple(line for block in blocks for line in block),
+        imports=tuple(imports), provides=tuple(known),
         needs=tuple(dict.fromkeys(needs)), packages=tuple(packages),
         text=("What the earlier steps of the run have made, by its name then.",),
     )  # fmt: skip

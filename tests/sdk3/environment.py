@@ -50,7 +50,7 @@ def make(folder: Path) -> int:
         mark.write_text(wanted, encoding="utf-8")
         done = True
     except subprocess.CalledProcessError as failure:
-        say(f"failed: {failure}. What pip or venv said stands above")
+        say(f"failed with exit code {failure.returncode}; what pip or venv said stands above")
         return 1
     finally:
         if not done:

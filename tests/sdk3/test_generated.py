@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import re
@@ -133,6 +134,9 @@ def test_a_generated_script_does_what_the_run_did(name, changes, runs, sdk3_pyth
     output, calls, objects = execute(runs, sdk3_python, ran, tmp_path)
     found = generated.neutral(calls, common.numbers)
     wanted = generated.neutral(ran.calls, common.numbers)
+    whole = codegen.plan_of(runs.settings, ran.state, flavor="sdk3")
+    for step in dict.fromkeys(section.step for section in whole.sections if section.step):
+        ast.parse(codegen.generate(runs.settings, ran.state, flavor="sdk3", step=step))
     short = ran.state.recipe
     assert alike(found, short, "added") == alike(wanted, short, "left out")
     left = {key: value for key, value in ran.objects.items() if not key.startswith("source/")}
