@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sagewizard.target import Target
     from sagewizard.tui.control import RunControl
 
-PLAN_WIDTH = 66
-"""Columns inside of a dialog at 80 columns."""
+PLAN_WIDTH = 62
+"""Columns inside of a dialog at 80 columns, beside a scrollbar."""
 
 
 def ask(app: App[Any], control: RunControl, recipe: Recipe, opened: Callable[[], None]) -> None:
@@ -70,8 +70,11 @@ class GoingToAws(TypedConfirm):
     """The plan of a run on AWS; True when the account number was typed."""
 
     def __init__(self, plan: RunPlan, account: str) -> None:
+        from sagewizard.tui.words import dollars
+
         super().__init__(
             "This creates resources in your AWS account, and they cost money.",
+            f"It costs about {dollars(plan.usd)} and takes about {plan.minutes:.0f} minutes.\n"
             f"Type the account number {account} to go on.",
             account,
         )
