@@ -57,12 +57,13 @@ def ask(app: App[Any], control: RunControl, recipe: Recipe, opened: Callable[[],
 
 def price_of(recipe: Recipe, *, done: Collection[str] = ()) -> str:
     """Say what the steps that are left come to, by the price table that ships."""
-    from sagewizard.aws.prices import TABLE_REGION, TablePrices
     from sagewizard.engine.estimate import estimate
+    from sagewizard.targets import table_prices
     from sagewizard.tui.words import dollars
 
     left = [step for step in recipe.steps if step not in done]
-    found = estimate(recipe, TablePrices(), TABLE_REGION, steps=left)
+    prices, region = table_prices()
+    found = estimate(recipe, prices, region, steps=left)
     return f"What is left comes to about {dollars(found.usd)} and {found.minutes:.0f} minutes."
 
 
