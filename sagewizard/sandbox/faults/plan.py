@@ -1,6 +1,6 @@
 """What a plan of faults may say, and reading one from YAML with the place of whatever is wrong.
 
-A plan has `faults`, each for calls (`calls`) or for jobs and endpoints (`jobs`), and `quotas`. Of the calls or
+A plan has `faults`, each for `calls` or for `jobs` (endpoints among them), and `quotas`. Of the calls or
 jobs that match, the first `after` pass, then `times` of them (default: all) are hit, each by chance `rate`.
 """
 
