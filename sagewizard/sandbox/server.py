@@ -106,6 +106,7 @@ class Sandbox:
         self.gateway.moto.start()
         if self.sagemaker is not None:
             self.sagemaker.recover()
+        self.gateway.schedules.start()
         self._thread.start()
 
     def busy(self) -> list[str]:
@@ -130,6 +131,7 @@ class Sandbox:
         self._http.stop()
         if self._thread.is_alive():
             self._thread.join()
+        self.gateway.schedules.close()
         if self.sagemaker is not None:
             self.sagemaker.close()
         if self.gateway.moto.started:

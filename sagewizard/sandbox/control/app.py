@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagewizard.sandbox.control import (
     endpoint_configs,
@@ -35,6 +35,7 @@ from sagewizard.sandbox.control.protocol import (
     RequestTooLarge,
     ServiceError,
     UnknownOperationException,
+    ValidationException,
     answer,
     decode,
     refusal,
@@ -45,6 +46,7 @@ from sagewizard.sandbox.control.tuning_supervisor import Tuners
 from sagewizard.sandbox.control.validation import validate
 from sagewizard.sandbox.faults import console, quotas
 from sagewizard.sandbox.faults.compute import FaultyCompute
+from sagewizard.sandbox.schedules import BusyError
 
 if TYPE_CHECKING:
     from werkzeug import Request, Response
@@ -158,6 +160,21 @@ class SageMakerApplication:
             hold(self._control, name, region, given, self._closing)
         quotas.check(self._control, region, name, given)
         return answer(operation(self._control, region, given))
+
+    def perform(self, operation: str, region: str, given: dict[str, Any]) -> None:
+        """Carry out an operation that no client asks for, such as a schedule's.
+
+        Raises `BusyError` while the resource changes, ServiceError for all else that is refused.
+        """
+        carry_out = OPERATIONS.get(operation)
+        if carry_out is None:
+            raise UnknownOperationException(f"The sandbox's SageMaker has no operation {operation[:200]}.")
+        try:
+            carry_out(self._control, region, validate(operation, given))
+        except ValidationException as error:
+            if error.message.startswith("Cannot update in-progress"):
+                raise BusyError(error.message) from error
+            raise
 
     def meddle(self, deed: str, region: str, path: str, body: bytes) -> None:
         """Do what somebody else does in the console to whatever a request names.

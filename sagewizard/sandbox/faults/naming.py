@@ -21,6 +21,9 @@ _S3_QUERY = {
     ("GET", "location"): "GetBucketLocation",
     ("GET", "uploads"): "ListMultipartUploads",
 }
+_SCHEDULER = {
+    "POST": "CreateSchedule", "GET": "GetSchedule", "PUT": "UpdateSchedule", "DELETE": "DeleteSchedule",
+}  # fmt: skip
 
 
 def operation_of(request: Request, service: str, body: bytes | None) -> str:
@@ -33,6 +36,9 @@ def operation_of(request: Request, service: str, body: bytes | None) -> str:
         return f"{service}:{kind}"
     if service == "s3":
         return f"s3:{_s3(request)}"
+    if service == "scheduler" and request.path.startswith("/schedules"):
+        one = request.path.startswith("/schedules/")
+        return f"scheduler:{_SCHEDULER.get(request.method, request.method) if one else 'ListSchedules'}"
     action = (
         request.args.get("Action") or parse_qs((body or b"")[:65536].decode("latin-1")).get("Action", [""])[0]
     )

@@ -24,7 +24,9 @@ from sagewizard.sandbox.gateway.logs_front import LogsFront
 from sagewizard.sandbox.gateway.moto_front import MotoFront, unknown_operation
 from sagewizard.sandbox.gateway.s3.front import S3Front
 from sagewizard.sandbox.gateway.s3.wire import check_payload
+from sagewizard.sandbox.gateway.scheduler_front import SchedulerFront
 from sagewizard.sandbox.gateway.signature import Verifier, check_host
+from sagewizard.sandbox.schedules import Schedules
 from sagewizard.sandbox.services import ROLE_NAME
 
 if TYPE_CHECKING:
@@ -78,6 +80,8 @@ class Gateway:
         self._logs = LogsFront(
             services.logs, services.account_id, lambda request: self.moto.handle(request, "logs")
         )
+        self.schedules = Schedules(services.database, services.clock, self._perform)
+        self._scheduler = SchedulerFront(self.schedules, services.account_id)
         self._lock = threading.Lock()
         self.active = 0
         self.requests = 0
@@ -180,9 +184,17 @@ class Gateway:
             return self._to_sagemaker(request)
         if service == "logs":
             return self._logs.handle(request)
+        if service == "scheduler" and (answer := self._scheduler.handle(request)) is not None:
+            return answer
         if service == "iam" and (answer := simulation(request)) is not None:
             return answer
         return self.moto.handle(request, service)
+
+    def _perform(self, operation: str, region: str, given: dict[str, Any]) -> None:
+        perform = getattr(self._sagemaker, "perform", None)
+        if perform is None:
+            raise AwsError("UnknownOperationException", "There is no SageMaker here.")
+        perform(operation, region, given)
 
     def _to_sagemaker(self, request: Request) -> Response:
         target = request.headers.get("X-Amz-Target", "")
@@ -212,6 +224,8 @@ class Gateway:
         if request.path != STATUS_PATH or request.method != "GET":
             raise AwsError("NoSuchKey", f"The sandbox has nothing at {request.path}.", 404)
         fields = {"requests": self.requests, "moto_ready": self.moto.ready, **self._status()}
+        if pending := self.schedules.pending():
+            fields["schedules"] = pending
         if faults := self._services.faults.report():
             fields["faults"] = faults
         return Response(json.dumps(fields), content_type="application/json")
