@@ -183,8 +183,9 @@ def _service(response: dict[str, Any], operation: str, context: Context) -> Sage
     details = response.get("Error") or {}
     code, text = str(details.get("Code", "")), str(details.get("Message", "") or "")
     status = int((response.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0)
+    who = "the sandbox" if context.simulated else "AWS"
     message = _message(context, text or f"{operation} answered {code or status}")
-    if context.simulated and code in _UNKNOWN_KEY | _EXPIRED | {"403"}:
+    if context.simulated and code in _UNKNOWN_KEY | {"403"}:
         return SandboxError(
             _message(context, f"the sandbox does not accept the key it was sent ({code})"),
             remedy="Another sandbox may have taken its place: `sagewizard sandbox status` shows it, "
@@ -211,7 +212,7 @@ def _service(response: dict[str, Any], operation: str, context: Context) -> Sage
         return _denied(text, operation, context)
     if code in _THROTTLED:
         return TargetError(
-            _message(context, f"AWS answers too many requests ({code} of {operation}), after several tries"),
+            _message(context, f"{who} asks to slow down, after several tries ({code} of {operation})"),
             remedy="Wait a minute, then resume the run; what it made so far is still there.",
         )
     if code in _QUOTA:
@@ -235,10 +236,14 @@ def _service(response: dict[str, Any], operation: str, context: Context) -> Sage
     if code in _INVALID:
         return UsageError(message, remedy="Correct the value that the message names.")
     if status >= 500 or code in ("CapacityError", "InsufficientCapacity"):
-        if not text:
-            message = _message(context, f"{operation} failed on the server's side ({code or status})")
+        if "apacity" not in code + text:
+            said = f"{who} had a problem of its own ({code or status} of {operation}), after several tries"
+            message = _message(context, f"{said}: {text}" if text else said)
         if context.simulated:
-            remedy = "`sagewizard sandbox status` names the server's log, which says more."
+            remedy = (
+                "Resume the run in a minute. `sagewizard sandbox status` names the server's log, which says "
+                "more, and the plan of faults, if it follows one."
+            )
         elif "apacity" in code + text:
             remedy = "Resume the run later; another instance type or region may have more capacity."
         else:
@@ -284,7 +289,10 @@ def _denied(text: str, operation: str, context: Context) -> SageWizardError:
 
 def _renew(profile: str | None) -> str:
     login = f"aws sso login --profile {profile}" if profile else "aws sso login"
-    return f"Run `{login}` if the profile uses single sign-on, or get new keys; then resume the run."
+    return (
+        f"Sign in again: `{login}` if the profile uses single sign-on, otherwise get new keys. Then resume "
+        "the run with `sagewizard runs resume last`."
+    )
 
 
 def _client(error: BaseException, context: Context) -> SageWizardError:

@@ -15,6 +15,9 @@ class Price:
     source: str
 
 
+_TRIED_BY_THE_ENGINE = frozenset({"sagemaker", "sagemaker-runtime", "logs"})
+
+
 class PriceList(Protocol):
     """Tells what an instance costs an hour."""
 
@@ -86,8 +89,10 @@ class Target:
                 region_name=self.region,
                 profile_name=self.profile,
             )
+        # The engine tries again itself, and says so; a transfer of many parts must not begin again for one.
+        attempts = 1 if service in _TRIED_BY_THE_ENGINE else 4
         config = Config(
-            retries={"mode": "adaptive", "max_attempts": 6},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=10,
             read_timeout=75,
             max_pool_connections=16,

@@ -1,9 +1,9 @@
 """Calls to the target: one way in for every step, with bounded retries and a record of each call.
 
-botocore retries first (adaptive, six attempts). What still comes back as throttling, a server fault or a
-dropped connection is tried again here, at most four times, waiting 1, 2, 4 and 8 seconds, and never longer
-than until the run is cancelled. Creating calls are safe to repeat: names belong to the run, so a second
-try meets its own resource and adopts it.
+What comes back as throttling, a server fault or a dropped connection is tried again here, at most six times,
+waiting 1, 2, 4, 8, 16 and 30 seconds, never longer than until the run is cancelled, and it is told. botocore
+itself does not retry what goes through here: its waits could neither be seen nor cancelled. Creating calls
+are safe to repeat: names belong to the run, so a second try meets its own resource and adopts it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sagewizard.clock import Clock
     from sagewizard.target import Target
 
-RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0)
-_RETRY_CODES = frozenset(
+RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+_SLOW_DOWN = frozenset(
     {
         "Throttling",
         "ThrottlingException",
@@ -31,6 +31,10 @@ _RETRY_CODES = frozenset(
         "TooManyRequestsException",
         "RequestLimitExceeded",
         "SlowDown",
+    }
+)
+_RETRY_CODES = _SLOW_DOWN | frozenset(
+    {
         "InternalFailure",
         "InternalServerError",
         "InternalError",
@@ -75,12 +79,14 @@ class Api:
         cancel: threading.Event,
         observer: CallObserver | None = None,
         guard: Callable[[], None] | None = None,
+        on_retry: Callable[[str, int], None] | None = None,
     ) -> None:
         self._target = target
         self._clock = clock
         self._cancel = cancel
         self._observer = observer
         self._guard = guard
+        self._on_retry = on_retry
         keys = target.credentials
         self._secrets = tuple(s for s in (keys.secret_key, keys.session_token) if s) if keys else ()
 
@@ -91,11 +97,15 @@ class Api:
 
         `guard` is asked before each call and may end the run by raising.
         With `show=False` (polling, looking up) only failures are recorded, and not that something is missing.
+        What is raised after an earlier try whose answer was lost has that try's error as its cause, so that
+        `refused` can tell that the call may have been carried out. `on_retry` hears why a call waits, as a
+        sentence, and the number of the try that failed.
         """
         from botocore import xform_name
 
         method = getattr(self._target.client(service), xform_name(operation))
         attempt = 0
+        lost: Exception | None = None
         while True:
             attempt += 1
             if self._cancel.is_set():
@@ -109,13 +119,25 @@ class Api:
                 if show or not is_missing(error):
                     self._record(service, operation, parameters, None, started, attempt, error)
                 if attempt > len(RETRY_DELAYS) or not may_pass(error):
-                    raise
-                if self._clock.wait(self._cancel, RETRY_DELAYS[attempt - 1]):
-                    raise CancelledError("The run was cancelled.") from error
+                    if lost is None:
+                        raise
+                    raise error from lost
+                if _may_be_done(error):
+                    lost = lost or error
+                self.wait(error, attempt)
                 continue
             if show:
                 self._record(service, operation, parameters, response, started, attempt, None)
             return response
+
+    def wait(self, error: BaseException, attempt: int) -> None:
+        """Say why and wait before the next try. Raises CancelledError when the run is cancelled meanwhile."""
+        seconds = RETRY_DELAYS[attempt - 1]
+        if self._on_retry is not None:
+            who = "The sandbox" if self._target.simulated else "AWS"
+            self._on_retry(f"{_trouble(error, who)}; trying again in {seconds:g} s", attempt)
+        if self._clock.wait(self._cancel, seconds):
+            raise CancelledError("The run was cancelled.") from error
 
     def record(
         self, service: str, operation: str, request: dict[str, Any], response: dict[str, Any], seconds: float
@@ -186,6 +208,24 @@ def may_pass(error: BaseException) -> bool:
         response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) if isinstance(response, dict) else 0
     )
     return bool(status >= 500)
+
+
+def refused(error: BaseException) -> bool:
+    """Whether a call was certainly not carried out: the target said no, and lost no answer before that."""
+    cause = error.__cause__
+    return bool(error_code(error)) and not _may_be_done(error) and not (cause and _may_be_done(cause))
+
+
+def _may_be_done(error: BaseException) -> bool:
+    """Whether the target may have carried out a call that came back with an error."""
+    return error_code(error) not in _SLOW_DOWN and may_pass(error)
+
+
+def _trouble(error: BaseException, who: str) -> str:
+    code = error_code(error)
+    if code in _SLOW_DOWN:
+        return f"{who} asks to slow down"
+    return f"{who} has a problem of its own ({code})" if code else "The connection was lost"
 
 
 def is_missing(error: BaseException) -> bool:

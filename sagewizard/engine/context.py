@@ -6,7 +6,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.engine import tagging
+from sagewizard.engine import tagging, waiting
+from sagewizard.engine.api import refused
 from sagewizard.errors import CancelledError, UsageError
 from sagewizard.events import AliveResource, CostChanged, Event, ResourceCreated, StepProgressed, Warned
 
@@ -48,6 +49,7 @@ class RunContext:
     _dataset: Table | None = None
     _cost_lock: threading.Lock = field(default_factory=threading.Lock)
     _last_cost: float = 0.0
+    _fresh: set[int] = field(default_factory=set)
 
     @property
     def run_id(self) -> str:
@@ -138,10 +140,30 @@ class RunContext:
         hourly, source = self.meter.price(instance_type, component, count) if component else (None, "")
         if self.budget is not None and component:
             self.budget.commit(kind, name, component, hourly, instance_type)
-        return self.ledger.intend(
+        now = self.clock.now()
+        entry = self.ledger.intend(
             run_id=self.run_id, target=self.target.name, account=self.target.account_id,
-            region=self.target.region, kind=kind, name=name, now=self.clock.now(), component=component,
+            region=self.target.region, kind=kind, name=name, now=now, component=component,
             instance_type=instance_type, instance_count=count, hourly_usd=hourly, price_source=source,
+        )  # fmt: skip
+        if entry.intended == now:
+            self._fresh.add(entry.id)
+        return entry
+
+    def not_made(self, entry: Entry, error: Exception) -> None:
+        """Close the row of something whose creation failed with `error`, where it is certain that it failed.
+
+        It is not after a dropped connection or a fault of the server, nor where an earlier try entered the
+        row: that one may have made it. Then the row stays open for a teardown to ask.
+        """
+        if entry.id in self._fresh and entry.created is None and refused(error):
+            self.ledger.deleted(entry.id, now=self.clock.now(), note="refused")
+
+    def once_found(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Describe something of SageMaker's that is there, even if it was made a moment ago."""
+        return waiting.once_found(
+            lambda: self.api("sagemaker", operation, **parameters),
+            clock=self.clock, cancel=self.cancel, every=self.target.poll_seconds,
         )  # fmt: skip
 
     def made(self, entry: Entry, arn: str, *, adopted: bool = False) -> None:

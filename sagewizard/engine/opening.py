@@ -11,6 +11,7 @@ from sagewizard.engine.context import RunContext
 from sagewizard.engine.costs import CostMeter
 from sagewizard.errors import UsageError
 from sagewizard.events import ApiCalled
+from sagewizard.outcome_events import Noted
 
 if TYPE_CHECKING:
     import threading
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from sagewizard.recipe.recipe import Recipe
     from sagewizard.settings import Settings
     from sagewizard.target import Target
+
+# From the third failed try on (4 s of waiting) each is told.
+LASTING = 3
 
 
 def recipe_of(settings: Settings, state: states.RunState) -> Recipe:
@@ -58,7 +62,20 @@ def context_of(
     def called(**call: object) -> None:
         recorder.emit(ApiCalled, **call)
 
-    return RunContext(
+    heard: set[tuple[str, str]] = set()
+
+    def retried(why: str, attempt: int) -> None:
+        # Once a step for each kind of trouble, then only when it lasts: a busy account slows many calls.
+        kind = (context.step, why.partition(";")[0])
+        if attempt >= LASTING or kind not in heard:
+            heard.add(kind)
+            recorder.emit(Noted, message=f"{why}.", step=context.step)
+
+    api = Api(
+        target, clock=clock, cancel=cancel, observer=called, guard=budget.check if budget else None,
+        on_retry=retried,
+    )  # fmt: skip
+    context = RunContext(
         recipe=recipe,
         target=target,
         settings=settings,
@@ -69,7 +86,8 @@ def context_of(
         recorder=recorder,
         ledger=ledger,
         meter=meter,
-        api=Api(target, clock=clock, cancel=cancel, observer=called, guard=budget.check if budget else None),
+        api=api,
         budget=budget,
         on_disk=on_disk,
     )
+    return context

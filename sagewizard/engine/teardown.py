@@ -32,6 +32,8 @@ TUNING = (
     "HyperParameterTuningJobStatus",
 )
 WAIT_LIMIT = 1800.0
+# What was asked for so many seconds ago and is not found will not come any more.
+SETTLING = 10.0
 
 
 @dataclass
@@ -103,6 +105,8 @@ class Teardown:
                 return status not in (None, *ENDED)
             case "endpoint":
                 return self._status(entry, "DescribeEndpoint", "EndpointName", "EndpointStatus") is not None
+            case "schedule":
+                return self._status(entry, "GetSchedule", "Name", "", service="scheduler") is not None
             case "endpoint-config":
                 return self._status(entry, "DescribeEndpointConfig", "EndpointConfigName", "") is not None
             case "model":
@@ -130,6 +134,8 @@ class Teardown:
                 )
             case "endpoint":
                 return self._endpoint(entry)
+            case "schedule":
+                return self._simple(entry, "DeleteSchedule", "Name", service="scheduler")
             case "endpoint-config":
                 return self._simple(entry, "DeleteEndpointConfig", "EndpointConfigName")
             case "model":
@@ -140,19 +146,33 @@ class Teardown:
             f"The ledger has a {entry.kind}, which this version does not know.", remedy="Update sagewizard."
         )
 
-    def _simple(self, entry: Entry, operation: str, member: str) -> str:
-        if not self.still_there(entry):
+    def _simple(
+        self, entry: Entry, operation: str, member: str, *, service: str = "sagemaker"
+    ) -> str:
+        if self._ask(entry, lambda: "there" if self.still_there(entry) else None) is None:
             return "never made" if entry.created is None else "gone already"
         try:
-            self.api("sagemaker", operation, **_named(member, entry))
+            self.api(service, operation, **_named(member, entry))
         except Exception as error:
             if not is_missing(error):
                 raise
         self._until_gone(entry)
         return "deleted"
 
+    def _ask(self, entry: Entry, look: Callable[[], str | None]) -> str | None:
+        """Look for a resource; while its call may still be on its way, None is no answer yet."""
+        found = look()
+        made = entry.created or entry.intended
+        while found is None and self.clock.now() - made < SETTLING:
+            if self.clock.wait(self.cancel, 1.0):
+                raise CancelledError("The run was cancelled.")
+            found = look()
+        return found
+
     def _endpoint(self, entry: Entry) -> str:
-        status = self._status(entry, "DescribeEndpoint", "EndpointName", "EndpointStatus")
+        status = self._ask(
+            entry, lambda: self._status(entry, "DescribeEndpoint", "EndpointName", "EndpointStatus")
+        )
         if status is None:
             return "never made" if entry.created is None else "gone already"
         if status in ("Creating", "Updating", "SystemUpdating", "RollingBack"):
@@ -175,7 +195,7 @@ class Teardown:
         return "deleted"
 
     def _stop(self, entry: Entry, noun: str, describe: str, member: str, status_member: str) -> str:
-        status = self._status(entry, describe, member, status_member)
+        status = self._ask(entry, lambda: self._status(entry, describe, member, status_member))
         if status is None:
             return "never made"
         if status in ENDED:
@@ -236,9 +256,11 @@ class Teardown:
                 )
         return "deleted"
 
-    def _status(self, entry: Entry, operation: str, member: str, status: str) -> str | None:
+    def _status(
+        self, entry: Entry, operation: str, member: str, status: str, *, service: str = "sagemaker"
+    ) -> str | None:
         try:
-            answer: dict[str, Any] = self.api("sagemaker", operation, show=False, **_named(member, entry))
+            answer: dict[str, Any] = self.api(service, operation, show=False, **_named(member, entry))
         except Exception as error:
             if is_missing(error):
                 return None

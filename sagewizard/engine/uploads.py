@@ -42,8 +42,7 @@ def upload(context: RunContext, path: Path, key: str, *, digest: str, content_ty
             cause = error.__context__ if type(error).__name__ == "S3UploadFailedError" else error
             if attempt > len(RETRY_DELAYS) or not may_pass(cause or error):
                 raise
-            if context.clock.wait(context.cancel, RETRY_DELAYS[attempt - 1]):
-                raise CancelledError("The run was cancelled.") from error
+            context.api.wait(cause or error, attempt)
 
 
 def _is_there(context: RunContext, key: str, size: int, digest: str) -> bool:

@@ -104,11 +104,10 @@ def _ensure(
         arn = str(context.api("sagemaker", create, **request)[arn_member])
     except Exception as error:
         if not exists_already(error):
-            if getattr(error, "response", None) is not None:
-                context.ledger.deleted(entry.id, now=context.clock.now(), note="refused")
+            context.not_made(entry, error)
             raise
         adopted = True
-        arn = str(context.api("sagemaker", operation, **dict[str, Any]({member: entry.name}))[arn_member])
+        arn = str(context.once_found(operation, **dict[str, Any]({member: entry.name}))[arn_member])
     if not (adopted and entry.created is not None):
         context.made(entry, arn, adopted=adopted)
     return arn

@@ -58,10 +58,10 @@ def run_job(context: RunContext, name: str, request: dict[str, Any]) -> dict[str
         arn = context.api("sagemaker", "CreateTrainingJob", **request)["TrainingJobArn"]
     except Exception as error:
         if not exists_already(error):
-            _never_made(context, entry.id, error)
+            context.not_made(entry, error)
             raise
         adopted = True
-        arn = context.api("sagemaker", "DescribeTrainingJob", TrainingJobName=name)["TrainingJobArn"]
+        arn = context.once_found("DescribeTrainingJob", TrainingJobName=name)["TrainingJobArn"]
         _check_same(context, name, request)
     context.made(entry, arn, adopted=adopted)
     answer = _follow(context, name, request)
@@ -70,12 +70,6 @@ def run_job(context: RunContext, name: str, request: dict[str, Any]) -> dict[str
     context.cost_changed()
     _check_completed(name, answer)
     return answer
-
-
-def _never_made(context: RunContext, entry_id: int, error: Exception) -> None:
-    # A refusal is certain; after a dropped connection the job may exist, and the entry stays open.
-    if getattr(error, "response", None) is not None:
-        context.ledger.deleted(entry_id, now=context.clock.now(), note="refused")
 
 
 def training_request(context: RunContext, name: str) -> dict[str, Any]:
@@ -134,7 +128,7 @@ def _longest(request: dict[str, Any]) -> int:
 
 
 def _check_same(context: RunContext, name: str, request: dict[str, Any]) -> None:
-    answer = context.api("sagemaker", "DescribeTrainingJob", show=False, TrainingJobName=name)
+    answer = context.once_found("DescribeTrainingJob", show=False, TrainingJobName=name)
     if answer.get("HyperParameters", {}) != request["HyperParameters"]:
         raise UsageError(
             f"The training job {name} of this run was made with other hyperparameters.",

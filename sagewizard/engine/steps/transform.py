@@ -48,11 +48,10 @@ def run(context: RunContext) -> StepResult:
         arn = context.api("sagemaker", "CreateTransformJob", **request)["TransformJobArn"]
     except Exception as error:
         if not exists_already(error):
-            if getattr(error, "response", None) is not None:
-                context.ledger.deleted(entry.id, now=context.clock.now(), note="refused")
+            context.not_made(entry, error)
             raise
         adopted = True
-        arn = context.api("sagemaker", "DescribeTransformJob", TransformJobName=name)["TransformJobArn"]
+        arn = context.once_found("DescribeTransformJob", TransformJobName=name)["TransformJobArn"]
     context.made(entry, arn, adopted=adopted)
     answer = _follow(context, name, entry)
     status = answer["TransformJobStatus"]

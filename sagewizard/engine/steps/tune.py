@@ -55,9 +55,7 @@ def run(context: RunContext) -> StepResult:
         ]
     except Exception as error:
         if not exists_already(error):
-            # A refusal is certain; after a dropped connection the job may exist, and the entry stays open.
-            if getattr(error, "response", None) is not None:
-                context.ledger.deleted(entry.id, now=context.clock.now(), note="refused")
+            context.not_made(entry, error)
             raise
         adopted = True
         arn = _check_same(context, name, request)
@@ -154,8 +152,8 @@ def _tell_plan(context: RunContext, plan: TuningPlan) -> None:
 
 
 def _check_same(context: RunContext, name: str, request: dict[str, Any]) -> str:
-    answer = context.api(
-        "sagemaker", "DescribeHyperParameterTuningJob", show=False, HyperParameterTuningJobName=name
+    answer = context.once_found(
+        "DescribeHyperParameterTuningJob", show=False, HyperParameterTuningJobName=name
     )
     if _essence(answer) != _essence(request):
         raise UsageError(
