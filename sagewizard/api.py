@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
 
+    from sagewizard.engine.ttl import Ttl
     from sagewizard.recipe.recipe import Recipe
     from sagewizard.target import Target
 
@@ -59,6 +60,7 @@ def run(
     keep: bool = False,
     cancel: threading.Event | None = None,
     budget: float | None = None,
+    ttl: Ttl | None = None,
 ) -> RunResult:
     """Run a recipe, by name, path or loaded, and return what came out.
 
@@ -85,6 +87,7 @@ def run(
         keep=keep,
         cancel=cancel,
         budget=budget,
+        ttl=ttl,
     )
     for event in stream:
         if on_event is not None:

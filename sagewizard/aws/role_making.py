@@ -72,7 +72,16 @@ def permissions(bucket: str, partition: str = "aws") -> dict[str, Any]:
     }
 
 
-def create(iam: Any, name: str, policy: Mapping[str, Any], *, owner: str) -> str:
+def create(
+    iam: Any,
+    name: str,
+    policy: Mapping[str, Any],
+    *,
+    owner: str,
+    trust: Mapping[str, Any] = TRUST,
+    policy_name: str = POLICY_NAME,
+    description: str = "Lets SageMaker run the jobs of sagewizard",
+) -> str:
     """Make the role with its policy and return its ARN; a role without its policy is taken away again.
 
     UsageError when there is one of that name, `TargetError` for what else IAM answers.
@@ -82,8 +91,8 @@ def create(iam: Any, name: str, policy: Mapping[str, Any], *, owner: str) -> str
         arn = str(
             iam.create_role(
                 RoleName=name,
-                AssumeRolePolicyDocument=json.dumps(TRUST),
-                Description="Lets SageMaker run the jobs of sagewizard",
+                AssumeRolePolicyDocument=json.dumps(trust),
+                Description=description,
                 Tags=marks,
             )["Role"]["Arn"]
         )
@@ -91,11 +100,11 @@ def create(iam: Any, name: str, policy: Mapping[str, Any], *, owner: str) -> str
         if error_code(error) == "EntityAlreadyExists":
             raise UsageError(
                 f"There is a role named {name} already; it was left as it is",
-                remedy=f"Use it with --role {name}, or choose another name: --create-role NAME.",
+                remedy="Use it as it is, or choose another name.",
             ) from error
         raise translate(error, doing=f"create the role {name}") from error
     try:
-        iam.put_role_policy(RoleName=name, PolicyName=POLICY_NAME, PolicyDocument=json.dumps(policy))
+        iam.put_role_policy(RoleName=name, PolicyName=policy_name, PolicyDocument=json.dumps(policy))
     except Exception as error:
         with translated(f"take the role {name} away again"):
             iam.delete_role(RoleName=name)

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagewizard import settings as settings_module
 from sagewizard.cli.terminal import console
@@ -20,9 +20,10 @@ from sagewizard.render.units import size
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sagewizard.aws.doctor import Account
+    from sagewizard.aws.session import Identity
     from sagewizard.settings import Settings
 
 # A run of the MNIST recipe leaves 230 MB in the sandbox.
@@ -45,11 +46,12 @@ def doctor(options: argparse.Namespace) -> int:
             settings, account, recipe=recipe, region=options.region, profile=options.profile,
             role=options.role,
         )  # fmt: skip
-        if options.create_role is not None:
+        if options.create_role is not None or options.create_ttl_role is not None:
             _show(found, as_json=False)
-            return _create_role(options, account)
-    elif options.create_role is not None:
-        raise UsageError("The sandbox has a role of its own.", remedy="Use --create-role with --target aws.")
+            make = _create_role if options.create_role is not None else _create_ttl_role
+            return make(options, account)
+    elif options.create_role is not None or options.create_ttl_role is not None:
+        raise UsageError("The sandbox has a role of its own.", remedy="Roles are made with --target aws.")
     else:
         found = list(findings(settings))
     return _show(found, as_json=options.json)
@@ -83,18 +85,58 @@ def _show(found: list[Finding], *, as_json: bool) -> int:
 def _create_role(options: argparse.Namespace, account: Account) -> int:
     """Show what the role may do, have it confirmed, make it."""
     from sagewizard.aws import role_making
-    from sagewizard.aws.doctor import as_text
 
+    identity = _known(account)
+    policy = role_making.permissions(account.bucket, account.partition)
+    _confirm_role(options, options.create_role, identity, "SageMaker", role_making.TRUST, policy)
+    arn = role_making.create(account.client("iam"), options.create_role, policy, owner=identity.owner)
+    console().line(
+        f"Made {arn}. It is found from now on; a new role takes some seconds to be known everywhere."
+    )
+    return ExitCode.OK
+
+
+def _create_ttl_role(options: argparse.Namespace, account: Account) -> int:
+    """Do the same for the role that endpoints delete themselves with."""
+    from sagewizard.aws import role_making, ttl_role
+    from sagewizard.engine.ttl import ROLE_NAME
+
+    identity = _known(account)
+    name = options.create_ttl_role
+    trust = ttl_role.trust(identity.account_id)
+    policy = ttl_role.permissions(identity.account_id, account.partition)
+    _confirm_role(options, name, identity, "EventBridge Scheduler", trust, policy)
+    arn = role_making.create(
+        account.client("iam"), name, policy, owner=identity.owner, trust=trust,
+        policy_name=ttl_role.POLICY_NAME, description="Lets schedules of sagewizard delete its endpoints",
+    )  # fmt: skip
+    use = "--ttl finds it" if name == ROLE_NAME else f"Name it with --ttl-role {arn}"
+    console().line(f"Made {arn}. {use}; a new role takes some seconds to be known everywhere.")
+    return ExitCode.OK
+
+
+def _known(account: Account) -> Identity:
     if account.identity is None:
         raise UsageError(
             "No role can be made before the account is known.", remedy="Correct what failed above first."
         )
-    name = options.create_role
-    policy = role_making.permissions(account.bucket, account.partition)
+    return account.identity
+
+
+def _confirm_role(
+    options: argparse.Namespace,
+    name: str,
+    identity: Identity,
+    who: str,
+    trust: Mapping[str, Any],
+    policy: Mapping[str, Any],
+) -> None:
+    from sagewizard.aws.doctor import as_text
+
     out = console()
     out.line()
-    out.line(f"The role {name} in the account {account.identity.account_id} would be taken on by SageMaker:")
-    out.line(as_text(role_making.TRUST))
+    out.line(f"The role {name} in the account {identity.account_id} would be taken on by {who}:")
+    out.line(as_text(trust))
     out.line("and may do this:")
     out.line(as_text(policy))
     if not options.yes:
@@ -107,9 +149,6 @@ def _create_role(options: argparse.Namespace, account: Account) -> int:
         out.stream.flush()
         if sys.stdin.readline().strip() != name:
             raise CancelledError("The role was not made.", remedy="Nothing was changed.")
-    arn = role_making.create(account.client("iam"), name, policy, owner=account.identity.owner)
-    out.line(f"Made {arn}. It is found from now on; a new role takes some seconds to be known everywhere.")
-    return ExitCode.OK
 
 
 def findings(settings: Settings) -> Iterator[Finding]:

@@ -119,6 +119,18 @@ def _how(parser: argparse.ArgumentParser) -> None:
         "--budget", metavar="USD", type=float,
         help="stop and tear down before the run would cost more; in the sandbox, what AWS would charge",
     )  # fmt: skip
+    parser.add_argument(
+        "--ttl", metavar="TIME",
+        help="the endpoint deletes itself so long after its last use (2h, 90m), even if this machine never"
+        " comes back",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ttl-else", choices=("stop", "continue"), default="stop",
+        help="where that is not allowed: stop before the endpoint is made (default), or go on without",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ttl-role", metavar="ARN", help="the role that deletes it (default: SageWizardSchedulerRole)"
+    )
     parser.add_argument("--json", action="store_true", help="one event a line on stdout")
     parser.add_argument("--quiet", action="store_true", help="no narration on stderr")
     _instructor(parser)
@@ -276,6 +288,10 @@ def _doctor(commands: Any) -> None:
     doctor.add_argument(
         "--create-role", metavar="NAME", nargs="?", const="SageWizardExecutionRole",
         help="make the execution role on AWS, after showing what it may do",
+    )  # fmt: skip
+    doctor.add_argument(
+        "--create-ttl-role", metavar="NAME", nargs="?", const="SageWizardSchedulerRole",
+        help="make the role that --ttl needs on AWS, after showing what it may do",
     )  # fmt: skip
     doctor.add_argument("--yes", action="store_true", help="make the role without asking")
     doctor.add_argument("--json", action="store_true", help="as JSON")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from sagewizard.engine.ttl import Ttl
     from sagewizard.recipe.recipe import Recipe
     from sagewizard.settings import Settings
     from sagewizard.target import Target
@@ -129,6 +130,7 @@ def check_changes(recipe: Recipe, changes: dict[str, str], from_step: str | None
 
 def check_spending(options: argparse.Namespace, recipe: Recipe, target: str) -> None:
     """Refuse a budget that cannot be held, and --yes on AWS without one, before anything else happens."""
+    ttl_of(options)
     if options.budget is not None:
         from sagewizard.engine.budget import check_budget
 
@@ -138,6 +140,20 @@ def check_spending(options: argparse.Namespace, recipe: Recipe, target: str) -> 
             "--yes on AWS spends money that nobody was asked for.",
             remedy="Say how much it may be, as --yes --budget 2.00, or leave out --yes and confirm the plan.",
         )
+
+
+def ttl_of(options: argparse.Namespace, target: Target | None = None) -> Ttl | None:
+    """Read --ttl and what belongs to it; None without it. UsageError for no length of time."""
+    from sagewizard.engine import ttl
+
+    if options.ttl is None:
+        if options.ttl_role or options.ttl_else != "stop":
+            raise UsageError("--ttl-else and --ttl-role are of use with --ttl only.", remedy="Add --ttl 2h.")
+        return None
+    seconds = ttl.parse(options.ttl)
+    if target is not None:
+        ttl.check(seconds, simulated=target.simulated)
+    return ttl.Ttl(seconds, options.ttl_else, options.ttl_role or "")
 
 
 def open_for(options: argparse.Namespace, settings: Settings, name: str, region: str | None) -> Target:
@@ -188,6 +204,7 @@ def _follow(
         cancel=cancel,
         keep=options.keep,
         budget=options.budget,
+        ttl=ttl_of(options, target),
     )
     with interruptible(cancel, err):
         try:

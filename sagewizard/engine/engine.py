@@ -22,7 +22,9 @@ from sagewizard.engine.opening import context_of
 from sagewizard.engine.recorder import Recorder
 from sagewizard.engine.steps import STEPS
 from sagewizard.engine.teardown import Teardown
-from sagewizard.errors import BudgetReachedError, CancelledError, JobFailedError, SageWizardError, UsageError
+from sagewizard.engine.ttl import Ttl, renew_all
+from sagewizard.engine.ttl import check as check_ttl
+from sagewizard.errors import CancelledError, JobFailedError, SageWizardError, UsageError
 from sagewizard.events import (
     Event,
     RunCancelled,
@@ -63,13 +65,15 @@ class Engine:
         cancel: threading.Event | None = None,
         keep: bool = False,
         budget: float | None = None,
+        ttl: Ttl | None = None,
     ) -> Iterator[Event]:
         """Run a recipe, or go on with a run of it, and yield what happens.
 
         With the `run_id` of an earlier run, finished steps are skipped; `from_step` does that step and all
         after it again (without `run_id`: in the newest run of the recipe that got so far). `until` is the
         last step to do. `keep` leaves out the teardown. With a `budget` in USD the run stops, and tears down
-        what it made, before it would cost more; a run that goes on keeps the one it had.
+        what it made, before it would cost more; a run that goes on keeps the one it had. With
+        `ttl` its endpoints delete themselves a while after their last use, whatever becomes of this machine.
 
         The last event is always RunFinished, RunFailed or RunCancelled. Raises UsageError at once when what
         is asked for cannot be.
@@ -87,8 +91,10 @@ class Engine:
             from_step = None
         if budget is not None:
             check_budget(budget, recipe.steps, until=until, keep=keep)
+        if ttl is not None:
+            check_ttl(ttl.seconds, simulated=self.target.simulated)
         existing = self._existing(recipe, run_id, from_step)
-        run = _Run(self, recipe, existing, run_id, from_step, until, cancel, keep, budget)
+        run = _Run(self, recipe, existing, run_id, from_step, until, cancel, keep, budget, ttl)
         return run.stream()
 
     def _existing(self, recipe: Recipe, run_id: str | None, from_step: str | None) -> states.RunState | None:
@@ -171,6 +177,7 @@ class _Run:
         cancel: threading.Event,
         keep: bool,
         budget: float | None,
+        ttl: Ttl | None,
     ) -> None:
         self.engine = engine
         self.recipe = recipe
@@ -201,6 +208,8 @@ class _Run:
         state.overrides = dict(recipe.settings)
         state.keep = keep
         state.budget = state.budget if budget is None else budget
+        if ttl is not None:
+            state.ttl, state.ttl_else, state.ttl_role = ttl.seconds, ttl.otherwise, ttl.role_arn
         recorder = Recorder(state.run_id, self.clock)
         self.recorder = recorder
         self.context = context_of(
@@ -261,11 +270,7 @@ class _Run:
                 step.retry_under_new_name = isinstance(error, JobFailedError)
             self._stop_spending()
             alive = context.alive()
-            remains = (
-                isinstance(error, BudgetReachedError)
-                and not context.target.simulated
-                and any(resource.hourly_usd for resource in alive)
-            )
+            remains = not context.target.simulated and any(resource.hourly_usd for resource in alive)
             self._end("failed", str(error))
             self.recorder.emit(
                 RunFailed, error=type(error).__name__, message=error.message, remedy=error.remedy,
@@ -321,6 +326,8 @@ class _Run:
         context.state.status = "running"
         context.state.error = ""
         self._prepare_restart()
+        if self.existing is not None:
+            renew_all(context)
         complete = True
         context.state.in_order(recipe.steps)
         for number, name in enumerate(recipe.steps, start=1):

@@ -36,6 +36,11 @@ class JobWatch:
         self._status = ""
         self._looks = 0
 
+    @property
+    def looks(self) -> int:
+        """How often the job was looked at."""
+        return self._looks
+
     def changes(self) -> bool:
         """Tell whether the next look is worth showing among the calls: the first one is."""
         self._looks += 1

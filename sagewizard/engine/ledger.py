@@ -26,6 +26,8 @@ TEARDOWN_ORDER = (
     "training-job",
     "transform-job",
     "endpoint",
+    # After its endpoint: should the teardown not get that far, it still goes by itself.
+    "schedule",
     "endpoint-config",
     "model",
     "s3-prefix",

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from sagewizard.engine.estimate import EstimateItem, estimate
 from sagewizard.engine.plan_instances import COMPONENTS, Proposal, propose
+from sagewizard.engine.ttl import REMEDY
 from sagewizard.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sagewizard.engine.ttl import Ttl
     from sagewizard.recipe.recipe import Recipe
     from sagewizard.target import PriceList, QuotaList
 
@@ -50,6 +52,7 @@ class RunPlan:
 
     `proposals` are instance types that cannot be had and what to take instead; the figures are those of the
     types as asked for until `accepted` has taken them over. `sources` says of when and whom the prices are.
+    `ttl_problem` says why an endpoint that is to delete itself could not.
     """
 
     recipe: str
@@ -67,6 +70,8 @@ class RunPlan:
     sources: tuple[str, ...]
     proposals: tuple[Proposal, ...]
     budget: float | None = None
+    ttl: Ttl | None = None
+    ttl_problem: str = ""
 
     @property
     def hourly_after(self) -> float:
@@ -99,6 +104,8 @@ def plan_run(
     done: Sequence[str] = (),
     keep: bool = False,
     budget: float | None = None,
+    ttl: Ttl | None = None,
+    ttl_problem: str = "",
 ) -> RunPlan:
     """Return the plan of a run, or of what is left of one when some steps are `done`.
 
@@ -122,6 +129,8 @@ def plan_run(
         if step == "deploy":
             resources.append(PlannedResource("deploy", "model", 1, stays=not gone))
             resources.append(PlannedResource("deploy", "endpoint config", 1, stays=not gone))
+            if ttl is not None and not (ttl_problem and ttl.otherwise == "continue"):
+                resources.append(PlannedResource("deploy", "schedule", 1, stays=not gone))
         elif step == "transform" and "deploy" not in recipe.steps:
             resources.append(PlannedResource("transform", "model", 1, stays=not gone))
         resources.append(_billed(recipe, step, item, stays=step == "deploy" and not gone))
@@ -141,6 +150,8 @@ def plan_run(
         sources=found.sources,
         proposals=propose(recipe, steps, quotas),
         budget=budget,
+        ttl=ttl if "deploy" in steps else None,
+        ttl_problem=ttl_problem,
     )
 
 
@@ -164,6 +175,12 @@ def refuse_proposals(plan: RunPlan) -> None:
             f"Not every instance type can be had. {reasons}.",
             remedy=" ".join([f"Take others: {settings}" if settings else "", *missing]).strip(),
         )
+
+
+def refuse_without_ttl(plan: RunPlan) -> None:
+    """Raise UsageError when an endpoint is to delete itself, cannot, and the run is to stop then."""
+    if plan.ttl is not None and plan.ttl_problem and plan.ttl.otherwise == "stop":
+        raise UsageError(f"The endpoint could not delete itself: {plan.ttl_problem}.", remedy=REMEDY)
 
 
 def check_affordable(plan: RunPlan) -> None:

@@ -61,6 +61,10 @@ class RunState:
     meters: list[dict[str, Any]] = field(default_factory=list)
     simulated: bool = False
     budget: float | None = None
+    ttl: float | None = None
+    ttl_else: str = "stop"
+    ttl_role: str = ""
+    ttl_until: dict[str, float] = field(default_factory=dict)
     steps: dict[str, StepState] = field(default_factory=dict)
     format: int = FORMAT
 

@@ -146,9 +146,7 @@ class Teardown:
             f"The ledger has a {entry.kind}, which this version does not know.", remedy="Update sagewizard."
         )
 
-    def _simple(
-        self, entry: Entry, operation: str, member: str, *, service: str = "sagemaker"
-    ) -> str:
+    def _simple(self, entry: Entry, operation: str, member: str, *, service: str = "sagemaker") -> str:
         if self._ask(entry, lambda: "there" if self.still_there(entry) else None) is None:
             return "never made" if entry.created is None else "gone already"
         try:

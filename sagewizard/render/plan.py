@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sagewizard.i18n import _
 from sagewizard.render.ink import Ink
 from sagewizard.render.tables import table
-from sagewizard.render.units import hourly, money
+from sagewizard.render.units import duration, hourly, money
 
 if TYPE_CHECKING:
     from sagewizard.engine.plan import PlannedResource, RunPlan
@@ -33,7 +33,7 @@ def plan_lines(plan: RunPlan, ink: Ink | None = None) -> list[str]:
     lines += table(rows, headers, ink=ink).splitlines() if rows else [_("Nothing is made.")]
     lines.append("")
     lines += _wrapped(_total(plan), ink)
-    for extra in (_stays(plan), _unpriced(plan), _budget(plan)):
+    for extra in (_stays(plan), _ttl(plan), _unpriced(plan), _budget(plan)):
         lines += _wrapped(extra, ink) if extra else []
     if plan.proposals:
         lines += ["", *proposal_lines(plan, ink)]
@@ -89,6 +89,18 @@ def _stays(plan: RunPlan) -> str:
     return _("The endpoint stays after the run and costs {price} until it is deleted.").format(
         price=hourly(plan.hourly_after)
     )
+
+
+def _ttl(plan: RunPlan) -> str:
+    if plan.ttl is None:
+        return ""
+    if plan.ttl_problem:
+        return _("The endpoint will not delete itself: {problem}.").format(problem=plan.ttl_problem)
+    words = _(
+        "The endpoint deletes itself {time} after its last use, even if this machine never comes back"
+        " (EventBridge Scheduler)."
+    )
+    return words.format(time=duration(plan.ttl.seconds))
 
 
 def _unpriced(plan: RunPlan) -> str:

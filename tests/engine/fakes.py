@@ -92,6 +92,7 @@ class FakeTarget:
         self.models: dict[str, dict] = {}
         self.configs: dict[str, dict] = {}
         self.endpoints: dict[str, dict] = {}
+        self.schedules: dict[str, dict] = {}
         self.objects: dict[str, bytes] = {}
         self.metadata: dict[str, dict] = {}
         self.looks_until_done = 2
@@ -281,6 +282,29 @@ class _Operations:
 
     def DeleteEndpoint(t, EndpointName):
         return _delete(t.endpoints, EndpointName, "endpoint")
+
+    def CreateSchedule(t, Name, **p):
+        if Name in t.schedules:
+            raise client_error("ConflictException", f"Schedule {Name} already exists.", "CreateSchedule", 409)
+        t.schedules[Name] = p
+        return {"ScheduleArn": f"arn:schedule/{Name}"}
+
+    def UpdateSchedule(t, Name, **p):
+        _Operations.GetSchedule(t, Name)
+        t.schedules[Name] = p
+        return {"ScheduleArn": f"arn:schedule/{Name}"}
+
+    def GetSchedule(t, Name):
+        if Name not in t.schedules:
+            raise client_error(
+                "ResourceNotFoundException", f"Schedule {Name} does not exist.", "GetSchedule", 404
+            )
+        return {"Name": Name, **t.schedules[Name]}
+
+    def DeleteSchedule(t, Name):
+        _Operations.GetSchedule(t, Name)
+        del t.schedules[Name]
+        return {}
 
     def InvokeEndpoint(t, EndpointName, Body, **p):
         if EndpointName not in t.endpoints:

@@ -219,8 +219,35 @@ def test_an_endpoint_that_somebody_deleted_is_named_with_the_way_on(engine, targ
     end = run(engine, run_id=run_id)[-1]
     assert isinstance(end, ev.RunFailed)
     assert "not there any more" in end.message
-    assert "--from deploy" in end.remedy
-    assert isinstance(run(engine, run_id=run_id, from_step="deploy")[-1], ev.RunFinished)
+    assert "somebody else has deleted it" in end.message
+    assert f"runs resume {run_id}" in end.remedy
+    assert "endpoint" not in {resource.kind for resource in end.alive}
+    done = run(engine, run_id=run_id)
+    assert isinstance(done[-1], ev.RunFinished)
+    # The training is not done again.
+    assert target.calls["CreateTrainingJob"] == 1
+    assert target.calls["CreateEndpoint"] == 2
+    assert not left(target)
+
+
+def test_an_endpoint_deleted_while_it_answers_is_named_and_no_longer_billed(engine, target, fakes):
+    target.faults["InvokeEndpoint"] = []
+    original = fakes._Operations.InvokeEndpoint
+
+    def vanish(t, EndpointName, **p):  # noqa: N803
+        t.endpoints.pop(EndpointName, None)
+        return original(t, EndpointName=EndpointName, **p)
+
+    fakes._Operations.InvokeEndpoint = vanish
+    try:
+        end = run(engine)[-1]
+    finally:
+        fakes._Operations.InvokeEndpoint = original
+    assert isinstance(end, ev.RunFailed)
+    assert "somebody else has deleted it" in end.message
+    state = states.load(engine.settings.runs / end.run_id)
+    assert [meter["ended"] is not None for meter in state.meters] == [True, True]
+    assert isinstance(run(engine, run_id=end.run_id)[-1], ev.RunFinished)
     assert not left(target)
 
 

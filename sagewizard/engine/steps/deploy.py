@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.engine import scripts
+from sagewizard.engine import scripts, ttl
 from sagewizard.engine import trained as trained_by
 from sagewizard.engine.api import exists_already, is_missing
 from sagewizard.engine.costs import HOSTING
+from sagewizard.engine.endpoint_gone import gone, says_gone
 from sagewizard.engine.following import JobWatch
 from sagewizard.engine.logs import LogFollower
 from sagewizard.engine.steps.result import StepResult
@@ -49,6 +50,7 @@ def run(context: RunContext) -> StepResult:
         },
         ("DescribeEndpointConfig", "EndpointConfigName"),
     )  # fmt: skip
+    ttl.arrange(context, endpoint)
     entry = context.intend(KIND, endpoint, component=HOSTING, instance_type=instance_type, count=count)
     arn = _ensure(
         context, entry, "CreateEndpoint", "EndpointArn",
@@ -56,10 +58,11 @@ def run(context: RunContext) -> StepResult:
         ("DescribeEndpoint", "EndpointName"),
     )  # fmt: skip
     _until_in_service(context, endpoint, instance_type, count)
+    ttl.renew(context, endpoint, now=True)
     context.cost_changed()
     price = f", ${entry.hourly_usd:.3f} an hour from now on" if entry.hourly_usd else ""
     return StepResult(
-        f"{endpoint} is InService on {count} x {instance_type}{price}",
+        f"{endpoint} is InService on {count} x {instance_type}{price}{ttl.words(context, endpoint)}",
         {"model": model, "endpoint_config": config, "endpoint": endpoint, "arn": arn, "variant": VARIANT},
     )
 
@@ -130,7 +133,12 @@ def _until_in_service(context: RunContext, name: str, instance_type: str, count:
     )
 
     def look() -> dict[str, Any]:
-        answer = context.api("sagemaker", "DescribeEndpoint", show=watch.changes(), EndpointName=name)
+        try:
+            answer = context.api("sagemaker", "DescribeEndpoint", show=watch.changes(), EndpointName=name)
+        except Exception as error:
+            if not says_gone(error) or watch.looks == 1:
+                raise
+            raise gone(context, name) from error
         status = answer["EndpointStatus"]
         watch.status(status, answer.get("FailureReason", ""))
         watch.log(last=status == "Failed")

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.data import csvio
+from sagewizard.engine import ttl
+from sagewizard.engine.endpoint_gone import gone, says_gone
 from sagewizard.engine.formats import format_of, judged, read_answers
 from sagewizard.engine.predictions import Answer, class_name, save
 from sagewizard.engine.steps.dataset import check_row
 from sagewizard.engine.steps.deploy import look_up
 from sagewizard.engine.steps.result import StepResult
 from sagewizard.engine.teardown import Teardown
-from sagewizard.errors import TargetError
 from sagewizard.events import PredictionMade, PredictionsCompared
 from sagewizard.recipe.tasks import BINARY, CLUSTERING, MULTICLASS
 
@@ -33,11 +34,9 @@ FILE = "predictions-endpoint.csv"
 def run(context: RunContext) -> StepResult:
     """Ask the endpoint; answers go to results/predictions-endpoint.csv."""
     endpoint = str(context.outputs("deploy")["endpoint"])
-    if look_up(context, "DescribeEndpoint", "EndpointName", endpoint) is None:
-        raise TargetError(
-            f"The endpoint {endpoint} is not there any more: somebody has deleted it.",
-            remedy="Deploy the model again: --from deploy.",
-        )
+    found = look_up(context, "DescribeEndpoint", "EndpointName", endpoint)
+    if found is None or found["EndpointStatus"] == "Deleting":
+        raise gone(context, endpoint)
     part = context.dataset.parts["test"]
     row = context.number("row")
     check_row(context, context.dataset)  # it may have been set since the data was loaded
@@ -81,7 +80,7 @@ def _delete_endpoint(context: RunContext) -> str:
     entries = [
         entry
         for entry in context.ledger.alive(run_id=context.run_id)
-        if entry.kind in ("endpoint", "endpoint-config")
+        if entry.kind in ("endpoint", "endpoint-config", ttl.KIND)
     ]
     report = Teardown(
         context.target,
@@ -167,10 +166,16 @@ def compare(context: RunContext, endpoint: str, requests: int) -> Compared:
 def _invoke(context: RunContext, endpoint: str, body: bytes, *, show: bool) -> tuple[bytes, float]:
     accept = format_of(context.recipe).answers
     started = context.clock.monotonic()
-    answer: dict[str, Any] = context.api(
-        "sagemaker-runtime", "InvokeEndpoint", show=False, EndpointName=endpoint,
-        ContentType=CONTENT_TYPE, Accept=accept, Body=body,
-    )  # fmt: skip
+    ttl.renew(context, endpoint)
+    try:
+        answer: dict[str, Any] = context.api(
+            "sagemaker-runtime", "InvokeEndpoint", show=False, EndpointName=endpoint,
+            ContentType=CONTENT_TYPE, Accept=accept, Body=body,
+        )  # fmt: skip
+    except Exception as error:
+        if not says_gone(error):
+            raise
+        raise gone(context, endpoint) from error
     reply: bytes = answer["Body"].read()
     seconds = context.clock.monotonic() - started
     if show:

@@ -1,0 +1,225 @@
+"""Owns `--ttl`: an endpoint deletes itself a while after its last use, even if this machine never comes back.
+
+A one-time schedule of EventBridge Scheduler, one an endpoint, calls DeleteEndpoint as its universal target.
+It is made before the endpoint, put off while the endpoint is used, and goes with it. Where the schedule
+cannot be made, the run stops before it makes the endpoint, or goes on without as it was told to, and says so.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sagewizard import boto_errors
+from sagewizard.engine.api import error_code, is_missing
+from sagewizard.errors import TargetError, UsageError
+from sagewizard.render.units import duration
+
+if TYPE_CHECKING:
+    from sagewizard.engine.context import RunContext
+    from sagewizard.engine.ledger import Entry
+
+KIND: Final = "schedule"
+ROLE_NAME: Final = "SageWizardSchedulerRole"
+UNIVERSAL_TARGET: Final = "arn:{partition}:scheduler:::aws-sdk:sagemaker:deleteEndpoint"
+SHORTEST_SECONDS: Final = 60.0
+"""EventBridge Scheduler looks at its schedules once a minute; the sandbox's looks when one is due."""
+
+LONGEST_SECONDS: Final = 30 * 86_400.0
+RENEW_SECONDS: Final = 60.0
+"""Between two renewals: an endpoint that answers all the time is put off once a minute."""
+
+CREATION_SECONDS: Final = 2700.0
+"""Until an endpoint is InService or has failed; before that SageMaker refuses to delete it."""
+
+REMEDY: Final = (
+    "Make the role with `sagewizard doctor --target aws --create-ttl-role`, allow scheduler:CreateSchedule"
+    " and iam:PassRole on it, or go on without: --ttl-else continue, or no --ttl."
+)
+OTHERWISE: Final = ("stop", "continue")
+_PARTS: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Ttl:
+    """How long after its last use an endpoint goes, in seconds; what to do where that cannot be; the role."""
+
+    seconds: float
+    otherwise: str = "stop"
+    role_arn: str = ""
+
+
+def parse(text: str) -> float:
+    """Read `2h`, `90m`, `1h30m`, `2d` or `90s` as seconds. Raises UsageError for anything else."""
+    found = _PARTS.fullmatch(text.strip().lower().replace(" ", ""))
+    parts = [int(part or 0) for part in found.groups()] if found else []
+    seconds = sum(
+        number * unit for number, unit in zip(parts, (86_400, 3_600, 60, 1), strict=False)
+    )  # fmt: skip
+    if not seconds:
+        raise UsageError(f"{text!r} is no length of time.", remedy="Write it as 2h, 90m, 1h30m or 90s.")
+    return float(seconds)
+
+
+def check(seconds: float, *, simulated: bool) -> None:
+    """Refuse a length of time that no schedule can keep; the sandbox takes seconds, to see one fire."""
+    if not math.isfinite(seconds) or seconds <= 0 or seconds > LONGEST_SECONDS:
+        raise UsageError(
+            "The time after which an endpoint deletes itself is out of range.", remedy="At most 30d."
+        )
+    if seconds < SHORTEST_SECONDS and not simulated:
+        raise UsageError(
+            f"A schedule on AWS is exact to a minute, so {duration(seconds)} is too short.",
+            remedy="Give at least --ttl 1m; the sandbox takes seconds.",
+        )
+
+
+def role_arn(account: str, region: str) -> str:
+    """Return the ARN of the role that schedules run under unless another one is named."""
+    return f"arn:{partition(region)}:iam::{account}:role/{ROLE_NAME}"
+
+
+def partition(region: str) -> str:
+    """Return the part of AWS that a region is in, as ARNs begin."""
+    for prefix, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")):
+        if region.startswith(prefix):
+            return name
+    return "aws"
+
+
+def arrange(context: RunContext, endpoint: str) -> None:
+    """Make the schedule of an endpoint that is about to be made, or put off the one that is there.
+
+    Raises TargetError where it is not allowed and the run is to stop then.
+    """
+    if context.state.ttl is None:
+        return
+    known = _row(context, endpoint)
+    entry = context.intend(KIND, endpoint)
+    try:
+        arn = _put(context, endpoint, context.state.ttl + CREATION_SECONDS, new=known is None)
+    except Exception as error:
+        if not error_code(error):
+            raise
+        context.not_made(entry, error)
+        _cannot(context, endpoint, error)
+        return
+    if entry.created is None:
+        context.made(entry, arn)
+
+
+def renew(context: RunContext, endpoint: str, *, now: bool = False) -> None:
+    """Put off the end of an endpoint that is used, at most once a minute unless `now`."""
+    ttl, until = context.state.ttl, context.state.ttl_until.get(endpoint)
+    if ttl is None or _row(context, endpoint) is None:
+        return
+    if not now and until is not None and until - context.clock.now() > ttl - RENEW_SECONDS:
+        return
+    try:
+        _put(context, endpoint, ttl, new=False)
+    except Exception as error:
+        if not error_code(error):
+            raise
+        if is_missing(error):
+            return  # There is no endpoint any more; whoever asks it is told so.
+        when = f" It ends at {_clock(until)} UTC." if until else ""
+        why = boto_errors.translate(error).message
+        context.warn(f"The end of {endpoint} could not be put off: {why}.{when}")
+
+
+def renew_all(context: RunContext) -> None:
+    """Put off the end of all endpoints of a run that goes on; those without a schedule get one."""
+    if context.state.ttl is None:
+        return
+    for entry in context.ledger.alive(run_id=context.run_id):
+        if entry.kind != "endpoint" or entry.created is None or not _there(context, entry.name):
+            continue
+        if _row(context, entry.name) is None:
+            arrange(context, entry.name)
+        renew(context, entry.name, now=True)
+
+
+def fires_at(context: RunContext, endpoint: str) -> float | None:
+    """Return when an endpoint was last told to delete itself, None without a schedule."""
+    return context.state.ttl_until.get(endpoint)
+
+
+def words(context: RunContext, endpoint: str) -> str:
+    """Say when an endpoint deletes itself, to follow a summary; "" when it does not."""
+    until = fires_at(context, endpoint)
+    if context.state.ttl is None or until is None:
+        return ""
+    return f"; deletes itself {duration(context.state.ttl)} after its last use (now {_clock(until)} UTC)"
+
+
+def _row(context: RunContext, endpoint: str) -> Entry | None:
+    rows = context.ledger.alive(run_id=context.run_id)
+    return next((row for row in rows if row.kind == KIND and row.name == endpoint), None)
+
+
+def _there(context: RunContext, endpoint: str) -> bool:
+    try:
+        context.api("sagemaker", "DescribeEndpoint", show=False, EndpointName=endpoint)
+    except Exception as error:
+        if is_missing(error):
+            return False
+        raise
+    return True
+
+
+def _put(context: RunContext, endpoint: str, seconds: float, *, new: bool) -> str:
+    """Make the schedule, or put it off; whichever it is not yet. Returns its ARN."""
+    moment = math.ceil(context.clock.now() + seconds)
+    request = schedule_request(context, endpoint, moment)
+    try:
+        answer = context.api("scheduler", "CreateSchedule" if new else "UpdateSchedule", **request)
+    except Exception as error:
+        if new and error_code(error) == "ConflictException":
+            answer = context.api("scheduler", "UpdateSchedule", **request)
+        elif not new and is_missing(error) and _there(context, endpoint):
+            # It was deleted by hand, or has fired while the endpoint could not be deleted.
+            answer = context.api("scheduler", "CreateSchedule", **request)
+        else:
+            raise
+    context.state.ttl_until[endpoint] = float(moment)
+    context.save()
+    return str(answer["ScheduleArn"])
+
+
+def schedule_request(context: RunContext, endpoint: str, moment: float) -> dict[str, Any]:
+    """Return the parameters of CreateSchedule; schedules carry no tags, so the run is in the description."""
+    target = context.target
+    return {
+        "Name": endpoint,
+        "Description": f"Deletes the endpoint of the sagewizard run {context.run_id}",
+        "ScheduleExpression": f"at({time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment))})",
+        "ScheduleExpressionTimezone": "UTC",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "ActionAfterCompletion": "DELETE",
+        "Target": {
+            "Arn": UNIVERSAL_TARGET.format(partition=partition(target.region)),
+            "RoleArn": context.state.ttl_role or role_arn(target.account_id, target.region),
+            "Input": json.dumps({"EndpointName": endpoint}),
+        },
+    }
+
+
+def _cannot(context: RunContext, endpoint: str, error: Exception) -> None:
+    why = boto_errors.translate(error, region=context.target.region).message
+    if context.state.ttl_else == "continue":
+        context.warn(
+            f"{endpoint} will not delete itself: {why}. It stays, and costs money, until it is torn down."
+        )
+        return
+    raise TargetError(
+        f"The endpoint would not delete itself, so it was not made: {why}.",
+        remedy=REMEDY,
+    ) from error
+
+
+def _clock(moment: float) -> str:
+    return time.strftime("%H:%M:%S", time.gmtime(moment))
