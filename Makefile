@@ -1,5 +1,5 @@
 # The short names of the commands that CI runs; `make check` is what CI does, in the environment at hand.
-.PHONY: check lint test sdk3 bench
+.PHONY: check lint test sdk3 thorough faults bench
 SDK3 ?= .sdk3
 check: lint test
 lint:
@@ -9,10 +9,16 @@ lint:
 	lint-imports
 test:
 	pytest
+# Thousands of random keys on every screen of the app: ten minutes.
+thorough:
+	pytest -m thorough --dist=worksteal
 # The tests with version 3 of the SageMaker SDK, in an environment of its own (800 MB, made once).
 sdk3:
 	python tests/sdk3/environment.py $(SDK3)
 	SAGEWIZARD_SDK3_PYTHON=$(abspath $(SDK3))/bin/python pytest -m sdk3
+# Every recipe under every plan of faults, and 200 kills of the client: half an hour.
+faults:
+	pytest -m faults --dist=worksteal tests/faults
 bench:
 	python -m benchmarks
 permissions:

@@ -216,7 +216,14 @@ class SageWizardApp(App[None]):
 
     def action_app_palette(self) -> None:
         """Open the command palette."""
-        self.action_command_palette()
+        from sagewizard.tui.screens.palette import Palette, commands
+
+        if not Palette.is_open(self):
+            self.push_screen(commands())
+
+    def action_command_palette(self) -> None:
+        """Open it by the same way when Textual's own binding asks for it."""
+        self.action_app_palette()
 
     def action_app_help(self) -> None:
         """Show the keys that work here."""
@@ -296,7 +303,9 @@ class SageWizardApp(App[None]):
 
     def action_app_theme(self) -> None:
         """Choose a theme."""
-        self.search_themes()
+        from sagewizard.tui.screens.palette import themes
+
+        self.push_screen(themes())
 
     def action_app_copy_screen(self) -> None:
         """Copy the selection, or the text of the whole screen."""

@@ -1,0 +1,26 @@
+"""Owns the command palette: Textual's own, whose list takes no keys before it is laid out."""
+
+from __future__ import annotations
+
+from textual.command import CommandList, CommandPalette
+from textual.theme import ThemeProvider
+
+
+class Palette(CommandPalette):
+    """The palette; Page Down that is typed ahead of its list would end the app with a KeyError."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let the keys of the list rest while it has no place on the screen."""
+        if action == "command_list":
+            return all(found.scrollable_content_region for found in self.query(CommandList))
+        return super().check_action(action, parameters)
+
+
+def commands() -> Palette:
+    """Return the palette of all commands; its id is the one by which Textual knows that it is open."""
+    return Palette(id="--command-palette")
+
+
+def themes() -> Palette:
+    """Return the palette of the themes."""
+    return Palette(providers=[ThemeProvider], placeholder="Search for themes")
