@@ -168,9 +168,10 @@ class Teardown:
         return found
 
     def _endpoint(self, entry: Entry) -> str:
-        status = self._ask(
-            entry, lambda: self._status(entry, "DescribeEndpoint", "EndpointName", "EndpointStatus")
-        )
+        def look() -> str | None:
+            return self._status(entry, "DescribeEndpoint", "EndpointName", "EndpointStatus")
+
+        status = self._ask(entry, look)
         if status is None:
             return "never made" if entry.created is None else "gone already"
         if status in ("Creating", "Updating", "SystemUpdating", "RollingBack"):
@@ -178,16 +179,13 @@ class Teardown:
             def settled(now: str | None) -> bool:
                 return now not in ("Creating", "Updating", "SystemUpdating", "RollingBack")
 
-            status = self._wait(
-                lambda: self._status(entry, "DescribeEndpoint", "EndpointName", "EndpointStatus"),
-                settled,
-                entry,
-            )
+            status = self._wait(look, settled, entry)
         if status is not None and status != "Deleting":
             try:
                 self.api("sagemaker", "DeleteEndpoint", EndpointName=entry.name)
             except Exception as error:
-                if not is_missing(error):
+                # A second try, after the answer to the first was lost, is refused: it is being deleted.
+                if not is_missing(error) and look() not in (None, "Deleting"):
                     raise
         self._until_gone(entry)
         return "deleted"
@@ -202,11 +200,13 @@ class Teardown:
             try:
                 self.api("sagemaker", f"Stop{noun}", **_named(member, entry))
             except Exception:
-                # Refused because it has ended since the look before: then there is nothing to stop.
+                # Refused because it has ended since the look before, or because a first try, whose answer
+                # was lost, has stopped it.
                 status = self._status(entry, describe, member, status_member)
-                if status is not None and status not in ENDED:
+                if status not in (None, "Stopping", *ENDED):
                     raise
-                return f"ended: {status}"
+                if status != "Stopping":
+                    return f"ended: {status}"
             self._tell(JobStatusChanged, resource=entry.kind, name=entry.name, status="Stopping")
         ended = self._wait(
             lambda: self._status(entry, describe, member, status_member),
