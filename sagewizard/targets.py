@@ -10,6 +10,7 @@ from sagewizard.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sagewizard.aws.billed import Billed
     from sagewizard.settings import Settings
     from sagewizard.target import PriceList, Target
 
@@ -47,6 +48,38 @@ def open_target(
         f"There is no target {name!r}",
         remedy=(f"Did you mean {close[0]}? " if close else "") + f"Choose one of {', '.join(NAMES)}.",
     )
+
+
+def open_to_clean(
+    name: str, settings: Settings, *, region: str | None = None, profile: str | None = None
+) -> Target:
+    """Return a target for listing and deleting alone, where neither role nor bucket need be in order.
+
+    Raises as `open_target` does; nobody is asked to confirm, since nothing is made.
+    """
+    if name == "sandbox":
+        return _sandbox(settings, region=region, profile=profile, role=None)
+    from sagewizard.aws.session import open_to_clean
+
+    return open_to_clean(settings, region=region, profile=profile)
+
+
+def all_regions(profile: str | None = None) -> list[str]:
+    """Return every region that SageMaker is in, as the installed boto3 knows them."""
+    from sagewizard.aws.session import all_regions
+
+    return all_regions(profile)
+
+
+def billed(profile: str | None, *, since: float, now: float) -> Billed:
+    """Ask Cost Explorer what AWS has billed for SageMaker since a moment. Raises what `open_target` does."""
+    from sagewizard.aws.billed import ask
+    from sagewizard.aws.session import cost_explorer
+    from sagewizard.boto_errors import translated
+
+    client = cost_explorer(profile)
+    with translated("ask Cost Explorer what was billed", profile=profile):
+        return ask(client, since=since, now=now)
 
 
 def sandbox_runs(settings: Settings) -> bool:

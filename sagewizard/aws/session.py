@@ -121,6 +121,66 @@ def open_aws(
     return target
 
 
+def open_to_clean(
+    settings: Settings,
+    *,
+    region: str | None = None,
+    profile: str | None = None,
+    clock: Clock | None = None,
+    make_session: Callable[..., Any] | None = None,
+) -> Target:
+    """Return a target for listing and deleting: without a role, and whatever state the bucket is in.
+
+    Raises as `open_aws` does; asks for the identity and nothing else.
+    """
+    session = make(region, profile, make_session)
+    chosen = region_of(session, region)
+    with translated("look up the AWS account", region=chosen, profile=profile):
+        sts = session.client("sts", region_name=chosen, config=quick())
+    check_endpoint(sts, "sts")
+    identity = identify(sts, region=chosen, profile=profile)
+    target = Target(
+        name="aws",
+        region=chosen,
+        account_id=identity.account_id,
+        role_arn="",
+        bucket=f"sagemaker-{chosen}-{identity.account_id}",
+        prices=prices_of(session, settings, clock),
+        simulated=False,
+        poll_seconds=POLL_SECONDS,
+        profile=profile,
+        owner=identity.owner,
+        _session=session,
+    )
+    for service in ("sagemaker", "s3", "logs", "scheduler"):
+        with translated(f"set up the {service} client", region=chosen, profile=profile):
+            client = target.client(service)
+        check_endpoint(client, service)
+    return target
+
+
+def cost_explorer(profile: str | None = None, make_session: Callable[..., Any] | None = None) -> Any:
+    """Return a client of Cost Explorer, which answers in one region for all."""
+    session = make(None, profile, make_session)
+    if session.get_credentials() is None:
+        raise no_credentials()
+    with translated("set up the Cost Explorer client", profile=profile):
+        client = session.client("ce", region_name="us-east-1", config=quick())
+    check_endpoint(client, "ce")
+    return client
+
+
+def all_regions(profile: str | None = None, make_session: Callable[..., Any] | None = None) -> list[str]:
+    """Return the regions with SageMaker of the partition that the credentials' own region is in."""
+    session = make(None, profile, make_session)
+    own = str(session.region_name or "us-east-1")
+    for partition in ("aws-cn", "aws-us-gov", "aws"):
+        names = list(session.get_available_regions("sagemaker", partition_name=partition))
+        if own in names or partition == "aws":
+            return names
+    return []
+
+
 def _checked(session: Any, region: str, service: str) -> Any:
     client = session.client(service, region_name=region, config=quick())
     check_endpoint(client, service)

@@ -105,6 +105,26 @@ def _target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--role", metavar="ARN", help="execution role, with --target aws")
 
 
+def _regions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--target", choices=TARGETS, default="sandbox", help="where (default: sandbox)")
+    parser.add_argument(
+        "--region", metavar="REGION", action="append", default=[], dest="regions",
+        help="AWS region; may be given several times (default: the target's own, and those of the ledger)",
+    )  # fmt: skip
+    parser.add_argument("--all-regions", action="store_true", help="in every region that SageMaker is in")
+    parser.add_argument(
+        "--owner",
+        metavar="NAME",
+        action="append",
+        default=[],
+        dest="owners",
+        help="also what is tagged as this owner's, on AWS",
+    )
+    parser.add_argument(
+        "--profile", metavar="NAME", help="profile of your AWS configuration, with --target aws"
+    )
+
+
 def _how(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", metavar="PATH=VALUE", action="append", default=[], dest="settings",
@@ -269,15 +289,28 @@ def _resources(commands: Any) -> None:
         "--offline", action="store_true", help="from the ledger alone, without asking the target"
     )
     resources.add_argument("--json", action="store_true", help="as JSON")
-    _target(resources)
-    teardown = _add(commands, "teardown", "resources:teardown", "delete what runs have made")
+    _regions(resources)
+    teardown = _add(commands, "teardown", "teardown:teardown", "delete what runs have made")
     teardown.add_argument("run", metavar="RUN", nargs="?", help="id of a run, part of it, or `last`")
     teardown.add_argument("--all", action="store_true", help="of all runs on the target")
     teardown.add_argument("--data", action="store_true", help="also the data kept in the bucket")
+    teardown.add_argument("--logs", action="store_true", help="also the logs of jobs and endpoints")
+    teardown.add_argument(
+        "--only", metavar="KIND", action="append", default=[],
+        choices=("tuning-job", "training-job", "transform-job", "endpoint", "schedule", "endpoint-config",
+                 "model", "s3-prefix"),
+        help="nothing but this kind, such as endpoint; may be given several times",
+    )  # fmt: skip
+    teardown.add_argument("--yes", action="store_true", help="do not ask before deleting on AWS")
     teardown.add_argument("--json", action="store_true", help="one event a line on stdout")
-    _target(teardown)
+    _regions(teardown)
     cost = _add(commands, "cost", "resources:cost", "show what runs have cost, and what costs now")
     cost.add_argument("run", metavar="RUN", nargs="?", help="one run, line by line")
+    cost.add_argument(
+        "--billed", action="store_true",
+        help="also what AWS has billed, asked of Cost Explorer, which takes $0.01 for each request",
+    )  # fmt: skip
+    cost.add_argument("--profile", metavar="NAME", help="profile of your AWS configuration, with --billed")
     cost.add_argument("--json", action="store_true", help="as JSON")
 
 

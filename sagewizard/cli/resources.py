@@ -1,20 +1,19 @@
-"""The commands `resources`, `teardown` and `cost`: what runs have made, what it costs, how it goes away."""
+"""The commands `resources` and `cost`: what runs have made, and what it costs."""
 
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from sagewizard import events as ev
 from sagewizard import settings as settings_module
+from sagewizard.cli.places import Unasked, look, self_deleting
 from sagewizard.cli.report import usd
-from sagewizard.cli.terminal import Console, console, wide
+from sagewizard.cli.terminal import console, wide
 from sagewizard.engine import inventory
 from sagewizard.engine import state as states
 from sagewizard.engine.ledger import Entry, Ledger
-from sagewizard.errors import BillableRemainsError, CancelledError, SageWizardError, UsageError
+from sagewizard.errors import SageWizardError
 from sagewizard.exit_codes import ExitCode
 from sagewizard.render import table
 from sagewizard.render.units import duration, hourly
@@ -22,7 +21,7 @@ from sagewizard.render.units import duration, hourly
 if TYPE_CHECKING:
     import argparse
 
-    from sagewizard.engine import Engine
+    from sagewizard.engine.discovery import Found
     from sagewizard.settings import Settings
 
 
@@ -30,14 +29,30 @@ def resources(options: argparse.Namespace) -> int:
     """List what is alive, after asking the target whether it still is."""
     settings = settings_module.load()
     ledger = Ledger(settings.ledger)
-    alive = [e for e in ledger.alive() if options.data or e.kind != "s3-prefix"]
-    here = [entry for entry in alive if entry.target == options.target]
     checked: set[int] = set()
     err = console()
-    if here and not options.offline:
-        engine = _engine(options, settings)
-        checked = inventory.check(engine, here)
-        alive = [e for e in ledger.alive() if options.data or e.kind != "s3-prefix"]
+    others: list[tuple[str, Found]] = []
+    if not options.offline and _worth_asking(options, settings, ledger):
+        try:
+            for place in look(options, settings, ledger):
+                if isinstance(place, Unasked):
+                    err.line(f"{err.glyph('warning')} {place.region} was not asked: {place.why}.", "warn")
+                    continue
+                if place.problem:
+                    region = place.engine.target.region
+                    err.line(
+                        f"{err.glyph('warning')} {region}: tags could not be read: {place.problem}.", "warn"
+                    )
+                checked |= {entry.id for entry in place.entries}
+                others += [(place.engine.target.region, one) for one in place.others]
+                for line in self_deleting(place):
+                    err.line(line)
+        except SageWizardError as error:
+            error.remedy = f"{error.remedy} The ledger alone: `sagewizard resources --offline`.".strip()
+            raise
+    alive = [e for e in ledger.alive() if options.data or e.kind != "s3-prefix"]
+    for region, other in others:
+        err.line(f"{other.kind} {other.name} in {region} is tagged as made by {other.owner}.", "dim")
     if options.json:
         _json([{**_entry(entry), "checked": entry.id in checked} for entry in alive])
         return ExitCode.OK
@@ -56,7 +71,7 @@ def resources(options: argparse.Namespace) -> int:
             duration(now - (entry.created or entry.intended)),
             _per_hour(entry.hourly_usd),
             *([usd(inventory.so_far(entry, now)) if entry.billable else ""] if roomy else []),
-            *([entry.target if entry.id in checked else f"{entry.target}, not asked"] if apart else []),
+            *([_where(entry, asked=entry.id in checked)] if apart else []),
         ]
         for entry in alive
     ]
@@ -66,61 +81,6 @@ def resources(options: argparse.Namespace) -> int:
     total = sum(entry.hourly_usd or 0.0 for entry in alive)
     err.line(f"Together {hourly(total)}. Delete with `sagewizard teardown RUN`, or `--all`.")
     return ExitCode.OK
-
-
-def teardown(options: argparse.Namespace) -> int:
-    """Delete what one run or all runs have made."""
-    settings = settings_module.load()
-    ledger = Ledger(settings.ledger)
-    if bool(options.run) == bool(options.all):
-        raise UsageError("Say what to tear down.", remedy="Name a run, or give --all.")
-    if options.run:
-        run_id, target_name = _wanted(settings, ledger, options.run)
-        options.target = target_name or options.target
-        entries = ledger.alive(run_id=run_id)
-    else:
-        entries = ledger.alive(target=options.target)
-    entries = [entry for entry in entries if options.data or entry.kind != "s3-prefix"]
-    err = console()
-    if not entries:
-        err.line("There is nothing to delete.")
-        return ExitCode.OK
-    engine = _engine(options, settings)
-    return _delete(options, engine, [entry for entry in entries if inventory.belongs(engine, entry)], err)
-
-
-def _delete(options: argparse.Namespace, engine: Engine, entries: list[Entry], err: Console) -> int:
-    from sagewizard.cli.live import LiveView
-    from sagewizard.cli.run import interruptible
-
-    cancel = threading.Event()
-    view = LiveView(err)
-
-    def show(event: ev.Event) -> None:
-        if options.json:
-            sys.stdout.buffer.write(event.to_json() + b"\n")
-        view.show(event)
-
-    with interruptible(cancel, err):
-        try:
-            outcome = inventory.delete(engine, entries, cancel=cancel, on_event=show)
-        except CancelledError:
-            err.line("Stopped. What is left can be deleted with the same command.")
-            return ExitCode.INTERRUPTED
-        finally:
-            view.close()
-    for run_id in outcome.busy:
-        err.line(
-            f"{err.glyph('warning')} The run {run_id} is being worked on by another process: left alone.",
-            "warn",
-        )
-    if outcome.failed:
-        raise BillableRemainsError(
-            f"{len(outcome.failed)} resources could not be deleted and go on costing"
-            f" {hourly(outcome.hourly_usd)}.",
-            remedy="The lines above say why; try again with the same command.",
-        )
-    return ExitCode.BILLABLE_REMAINS if outcome.busy else ExitCode.OK
 
 
 def cost(options: argparse.Namespace) -> int:
@@ -184,36 +144,71 @@ def cost(options: argparse.Namespace) -> int:
     ]
     out.line(table(rows, ["run", "recipe", "", "so far", "now"], ink=wide(out)))
     real = sum(s.usd for s in found if not s.simulated)
-    err.line(f"Billed by AWS: {usd(real)}. Costs now: {hourly(sum(e.hourly_usd or 0.0 for e in alive))}.")
+    billable = [entry for entry in alive if entry.billable]
+    if billable:
+        now_rows = [
+            [
+                e.kind, e.name, e.target, duration(now - (e.created or e.intended)), _per_hour(e.hourly_usd),
+                usd(inventory.so_far(e, now)),
+            ]
+            for e in billable
+        ]  # fmt: skip
+        out.line()
+        headers = ["alive", "name", "where", "since", "per hour", "so far"]
+        out.line(table(now_rows, headers, ink=wide(out)))
+    for line in _billed_lines(options, found):
+        out.line(line)
+    here = sum(e.hourly_usd or 0.0 for e in alive if e.target == "sandbox")
+    paid = sum(e.hourly_usd or 0.0 for e in alive if e.target != "sandbox")
+    err.line(f"On AWS, by the meters of the runs: {usd(real)}, and {hourly(paid)} now.")
+    if here:
+        err.line(f"What is alive in the sandbox would cost {hourly(here)} on AWS.")
     return ExitCode.OK
 
 
-def _wanted(settings: Settings, ledger: Ledger, wanted: str) -> tuple[str, str]:
-    """Find a run by its folder, or by the ledger alone when the folder is gone."""
-    try:
-        state = states.find(settings.runs, wanted)
-        return state.run_id, state.target
-    except UsageError:
-        known = {entry.run_id: entry.target for entry in ledger.alive()}
-        close = [run_id for run_id in known if run_id == wanted or run_id.endswith(wanted)]
-        if len(close) == 1:
-            return close[0], known[close[0]]
-        raise
-
-
-def _engine(options: argparse.Namespace, settings: Settings) -> Engine:
-    from sagewizard.cli.run import open_for
-    from sagewizard.engine import Engine
+def _billed_lines(options: argparse.Namespace, found: list[states.RunState]) -> list[str]:
+    """Say what AWS has billed, where it was asked for; a refusal is a line of its own."""
+    real = [state for state in found if not state.simulated]
+    if not options.billed:
+        return []
+    if not real:
+        return ["", "AWS has billed nothing for runs of this machine: all were in the sandbox."]
+    from sagewizard.targets import billed
 
     try:
-        return Engine(open_for(options, settings, options.target, options.region), settings=settings)
+        answer = billed(options.profile, since=min(state.created for state in real), now=time.time())
     except SageWizardError as error:
-        error.remedy = f"{error.remedy} The ledger alone: `sagewizard resources --offline`.".strip()
-        raise
+        return ["", f"What AWS has billed is not known. {error.message}. {error.remedy}"]
+    lines = [
+        "",
+        f"Billed by AWS for SageMaker since {answer.since}, as Cost Explorer says (up to a day old):",
+    ]
+    tagged = {run: amount for run, amount in answer.by_run.items() if run}
+    lines += [f"  run {run}: {usd(amount)}" for run, amount in sorted(tagged.items())]
+    if not tagged:
+        lines.append("  by run: not known; activate the tag sagewizard:run as a cost allocation tag.")
+    lines += [f"  {usage}: {usd(amount)}" for usage, amount in sorted(answer.by_usage.items())]
+    lines.append(f"  Together {usd(sum(answer.by_usage.values()))}, other people's use included.")
+    lines.append(f"  Asking took {answer.requests} requests, {usd(answer.requests * 0.01)}.")
+    return lines
+
+
+def _worth_asking(options: argparse.Namespace, settings: Settings, ledger: Ledger) -> bool:
+    """Whether the target may have something of ours; a sandbox that does not run is not started for it."""
+    from sagewizard.targets import sandbox_runs
+
+    if options.target != "sandbox" or sandbox_runs(settings):
+        return True
+    return any(options.data or e.kind != "s3-prefix" for e in ledger.alive(target=options.target))
 
 
 def _per_hour(usd_per_hour: float | None) -> str:
     return hourly(usd_per_hour) if usd_per_hour else ""
+
+
+def _where(entry: Entry, *, asked: bool) -> str:
+    place = entry.target if entry.target == "sandbox" else f"{entry.target} {entry.region}"
+    return place if asked else f"{place}, not asked"
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sagewizard.engine.costs import CostMeter
 from sagewizard.engine.ledger import JOBS
 from sagewizard.engine.recorder import Recorder
 from sagewizard.engine.teardown import ENDED, TUNING, Teardown
-from sagewizard.errors import UsageError
+from sagewizard.errors import SageWizardError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,6 +50,11 @@ def so_far(entry: Entry, now: float) -> float | None:
     if entry.hourly_usd is None:
         return None
     return entry.hourly_usd * max(0.0, now - (entry.created or entry.intended)) / 3600
+
+
+def reason(error: Exception) -> str:
+    """Say why something failed, in the words of whoever refused it."""
+    return error.message if isinstance(error, SageWizardError) else error_message(error)
 
 
 def belongs(engine: Engine, entry: Entry) -> bool:
