@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _LARGEST_REPLY = 256 << 20
 _BLOCK = 1 << 20
 _IDLE = 16
+_WITHOUT_BODY = (204, 304)
 
 
 class NoAnswer(Exception):  # noqa: N818 - a state that callers tell apart
@@ -184,7 +185,8 @@ class Pool:
             size += len(block)
             if size > _LARGEST_REPLY:
                 raise http.client.HTTPException(f"the reply is larger than {_LARGEST_REPLY:,} bytes")
-        if refused is not None:
+        if refused is not None or response.status in _WITHOUT_BODY:
+            # A container that sends a body all the same would leave it for the next reply to begin with.
             connection.close()
         return Reply(
             response.status, {name.lower(): value for name, value in response.getheaders()}, b"".join(parts)

@@ -101,4 +101,4 @@ def _of_request(request: Mapping[str, Any]) -> Iterable[tuple[str, int]]:
             yield str(request[member].get("InstanceType", "")), int(request[member].get("InstanceCount", 0))
     cluster = request.get("ProcessingResources", {}).get("ClusterConfig", {})
     if cluster:
-        yield str(cluster["InstanceType"]), int(cluster["InstanceCount"])
+        yield str(cluster.get("InstanceType", "")), int(cluster.get("InstanceCount", 0))

@@ -109,7 +109,7 @@ def test_a_scikit_learn_script_splits_a_table_into_two_outputs(bench, iris_csv):
 
 @pytest.mark.parametrize("way", ["namespace", "rewriting"])
 def test_configuration_arguments_and_credentials_reach_the_script(bench, way, monkeypatch):
-    launcher = bench.server.sagemaker._control.compute._launcher
+    launcher = bench.server.sagemaker._control.compute._compute._launcher
     hidden = {} if way == "namespace" else {"SAGEWIZARD_SANDBOX_NO_NAMESPACE": "1"}
     monkeypatch.setattr(launcher, "base_env", {**launcher.base_env, **hidden})
     script = (

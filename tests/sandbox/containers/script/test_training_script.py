@@ -98,7 +98,7 @@ def shown(log):
 
 @pytest.mark.parametrize("way", ["namespace", "rewriting"])
 def test_a_script_sees_opt_ml_its_arguments_and_its_environment(bench, way, monkeypatch):
-    launcher = bench.server.sagemaker._control.compute._launcher
+    launcher = bench.server.sagemaker._control.compute._compute._launcher
     hidden = {} if way == "namespace" else {"SAGEWIZARD_SANDBOX_NO_NAMESPACE": "1"}
     monkeypatch.setattr(launcher, "base_env", {**launcher.base_env, **hidden})
     uri = bench.put("shown/train/a.txt", "hello")
