@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 
 
 def usable() -> str:
@@ -15,16 +16,15 @@ def usable() -> str:
     return ""
 
 
-def run(*, instructor: bool = False, replay: tuple[str, float, str] | None = None) -> int:
-    """Open the app and return the exit code; prints what is alive when it has closed.
+def run(*, instructor: bool = False, replay: tuple[str, float, str] | None = None) -> NoReturn:
+    """Open the app; prints what is alive when it has closed, and ends the process with the exit code.
 
     With `instructor`, lessons show the recipe's notes for whoever teaches. With `replay` (what, speed, step)
     it opens on a recorded run; UsageError when there is no such thing.
     """
-    import threading
-
     from sagewizard import settings
     from sagewizard.tui.app import SageWizardApp
+    from sagewizard.tui.farewell import farewell
 
     home = settings.load()
     played = None
@@ -36,15 +36,10 @@ def run(*, instructor: bool = False, replay: tuple[str, float, str] | None = Non
     app = SageWizardApp(home, instructor=instructor, replay=played)
     app.run()
     app.control.settle(0.15)
-    for line in app.farewell:
+    for line in farewell(app.control):
         print(line)  # noqa: T201  # the app has gone: this is for the shell
     sys.stdout.flush()
     sys.stderr.flush()
-    code = app.return_code or 0
-    if any(
-        thread.is_alive() and thread.name.startswith(("sagewizard", "run-"))
-        for thread in threading.enumerate()
-    ):
-        # Uploads work in threads that Python would wait for; what they do is safe to leave at any moment.
-        os._exit(code)
-    return code
+    # The end of the interpreter would wait for threads that upload, and take all modules apart: half a second
+    # that nobody has to wait for. What threads do is safe to leave at any moment.
+    os._exit(app.return_code or 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +11,7 @@ from textual.app import App, SystemCommand
 from textual.await_complete import AwaitComplete
 
 from sagewizard.tui.bindings import KEYS, bindings_for
+from sagewizard.tui.farewell import farewell
 from sagewizard.tui.screens.home import HomeScreen
 
 if TYPE_CHECKING:
@@ -20,11 +22,11 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from sagewizard.clock import Clock
-    from sagewizard.engine.ledger import Entry
     from sagewizard.errors import SageWizardError
     from sagewizard.settings import Settings
     from sagewizard.tui.control import RunControl
     from sagewizard.tui.keytable import Key
+    from sagewizard.tui.reminders import Used
     from sagewizard.tui.replaying import ReplayControl
 
 TICK = 0.1
@@ -70,7 +72,10 @@ class SageWizardApp(App[None]):
         self._control: RunControl | None = None
         self._replay = replay
         self.farewell: list[str] = []
-        self._reminded: set[str] = set()
+        self._started = True
+        """Until the first look at what is alive: that one tells of everything."""
+        self._reminded: dict[str, float] = {}
+        """When an endpoint that was mentioned for being idle had been used last."""
         self.theme = "ansi-dark" if no_color else self._remembered_theme()
 
     @property
@@ -105,6 +110,8 @@ class SageWizardApp(App[None]):
 
     def tick(self) -> None:
         """Fold in what workers have left, play a recorded run on, and tell the screens."""
+        if not self.is_running:  # it is being taken apart: screens are there, but no longer whole
+            return
         for control in (self._control, self._replay):
             changed = control.drain() if control is not None else set()
             if control is None or not changed:
@@ -218,7 +225,7 @@ class SageWizardApp(App[None]):
         """Open the command palette."""
         from sagewizard.tui.screens.palette import Palette, commands
 
-        if not Palette.is_open(self):
+        if not isinstance(self.screen, Palette):
             self.push_screen(commands())
 
     def action_command_palette(self) -> None:
@@ -346,6 +353,9 @@ class SageWizardApp(App[None]):
     def _quit_answered(self, answer: str | None) -> None:
         if answer == "keep":
             self.leave()
+        elif answer == "stop":
+            # The target's answer first: once the program has ended, nobody would notice that it refused.
+            self.control.stop_job(lambda _name: self.leave())
         elif answer == "teardown":
             from sagewizard.tui.screens.modals import TeardownThenQuit
 
@@ -415,69 +425,29 @@ class SageWizardApp(App[None]):
         """Remind of endpoints that are alive and idle; the look at the ledger is a worker's."""
         settings = self.settings
 
-        def look() -> list[tuple[str, str, float, float | None]]:
-            from sagewizard.engine.ledger import Ledger
+        def look() -> list[Used]:
+            from sagewizard.tui.reminders import endpoints
 
-            return [
-                (entry.run_id, entry.name, last_use(settings, entry), entry.hourly_usd)
-                for entry in Ledger(settings.ledger).alive()
-                if entry.kind == "endpoint"
-            ]
+            return endpoints(settings)
 
         self.control.call(look, self._remind, lambda _error: None)
 
-    def _remind(self, endpoints: list[tuple[str, str, float, float | None]]) -> None:
-        from sagewizard.tui.words import duration, per_hour
+    def _remind(self, found: list[Used]) -> None:
+        """Tell of every endpoint at the start, later of those that nobody has asked for ten minutes."""
+        from sagewizard.tui.reminders import reminder
 
-        now = self.control.clock.now()
-        model = self.control.model
-        for run_id, name, since, hourly in endpoints:
-            mine = run_id == model.run_id
-            used = max([since, *(p.time for p in model.predictions)]) if mine else since
-            first = not self._reminded and not mine
-            if name in self._reminded or not (first or now - used >= IDLE_REMINDER):
-                continue
-            self._reminded.add(name)
-            price = f" It would cost {per_hour(hourly)} on AWS." if hourly else ""
-            self.notify(
-                f"{name} is alive, last used {duration(max(0.0, now - used))} ago.{price}"
-                " F3 shows it; delete what you do not need.",
-                title="An endpoint is alive",
-                severity="warning",
-                timeout=12,
-                markup=False,
-            )
-
-
-def last_use(settings: Settings, entry: Entry) -> float:
-    """Return when an endpoint was last asked: its run's journal grows with every prediction."""
-    from sagewizard.engine import journal
-
-    since = entry.created or entry.intended
-    try:
-        return max(since, (settings.runs / entry.run_id / journal.NAME).stat().st_mtime)
-    except OSError:
-        return since
-
-
-def farewell(control: RunControl) -> list[str]:
-    """Return the lines for the shell after the app has gone: what is alive, how to go on."""
-    from sagewizard.tui.words import per_hour
-
-    model = control.model
-    lines = []
-    if model.run_id and model.end is not None and getattr(model.end, "complete", False):
-        return []
-    if model.run_id:
-        job = next((j for j in reversed(model.jobs.values()) if not j.ended and j.kind != "endpoint"), None)
-        if job is not None and control.busy:
-            lines.append(f"The {job.kind.replace('-', ' ')} {job.name} goes on without the app.")
-        if model.alive:
-            word = "would cost" if model.simulated else "costs"
-            lines.append("Still alive:")
-            for resource in model.alive.values():
-                price = f"  {word} {per_hour(resource.hourly_usd)}" if resource.hourly_usd else ""
-                lines.append(f"  {resource.kind} {resource.name}{price}")
-            lines.append(f"Delete it with `sagewizard teardown {model.run_id}`.")
-        lines.append(f"Go on with `sagewizard runs resume {model.run_id}`, or from Home in the app.")
-    return lines
+        now, model = self.control.clock.now(), self.control.model
+        asked = max((p.time for p in model.predictions), default=0.0)
+        due = []
+        for endpoint in found:
+            mine = endpoint.run_id == model.run_id
+            used = max(endpoint.used, asked) if mine else endpoint.used
+            idle = now - used >= IDLE_REMINDER
+            if (self._started or idle) and self._reminded.get(endpoint.name) != used:
+                due.append(dataclasses.replace(endpoint, used=used))
+            if idle:
+                self._reminded[endpoint.name] = used
+        self._started = False
+        if due:
+            title, text = reminder(due, now)
+            self.notify(text, title=title, severity="warning", timeout=12, markup=False)

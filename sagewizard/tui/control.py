@@ -57,6 +57,8 @@ class RunControl:
         self.stale = ""
         """The first finished step that no longer fits the options in force; "" when none."""
         self.running_until = ""
+        self.told_to_stop: set[str] = set()
+        """Names of the jobs that the target was asked to stop."""
         self.on_error: Callable[[SageWizardError], None] = _drop
         self.on_account: Callable[[str], bool] = _refuse
         self._queue: queue.SimpleQueue[Callable[[], set[str] | None]] = queue.SimpleQueue()
@@ -149,9 +151,7 @@ class RunControl:
 
     def stop_job(self, on_done: Callable[[str], None] | None = None) -> None:
         """Ask the target to stop the job that is running; the step then fails as stopped."""
-        job = next(
-            (j for j in reversed(self.model.jobs.values()) if not j.ended and j.kind != "endpoint"), None
-        )
+        job = self.model.job_at_work()
         if job is None:
             return
         operation, member = {
@@ -162,6 +162,7 @@ class RunControl:
 
         def stop() -> str:
             self.engine().api()("sagemaker", operation, **dict[str, Any]({member: job.name}))
+            self.told_to_stop.add(job.name)
             return job.name
 
         self.call(stop, on_done)

@@ -336,6 +336,11 @@ class RunModel:
         """Return the newest job of a kind (`training-job`, `transform-job`, `endpoint`)."""
         return next((job for job in reversed(self.jobs.values()) if job.kind == kind), None)
 
+    def job_at_work(self) -> JobView | None:
+        """Return the newest job that has not ended; endpoints are none."""
+        jobs = (job for job in reversed(self.jobs.values()) if not job.ended and job.kind != "endpoint")
+        return next(jobs, None)
+
     def calls_of(self, step: str) -> list[ApiCalled]:
         """Return the API calls that a step made, in order."""
         return [call.event for call in self.calls if call.step == step]

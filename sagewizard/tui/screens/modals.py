@@ -156,7 +156,10 @@ class ErrorDialog(Dialog):
 
 
 class QuitGuard(Dialog):
-    """Something is at work or alive: keep it running, tear it down, or stay (keep, teardown, None)."""
+    """Something is at work or alive: stay (None), keep it, stop the job, tear it all down.
+
+    The answer is None, keep, stop or teardown; to stop is offered while a job is at work.
+    """
 
     SAFE = None
 
@@ -171,6 +174,9 @@ class QuitGuard(Dialog):
         lines = []
         if self._busy:
             lines.append("The run is at work. If you leave, it stops here and can go on later.")
+        job = model.job_at_work() if self._busy else None
+        if job is not None:
+            lines.append(f"The {job.kind.replace('-', ' ')} goes on by itself unless you stop it.")
         for resource in list(model.alive.values())[:8]:
             price = f", {per_hour(resource.hourly_usd)}" if resource.hourly_usd else ""
             lines.append(f"  {resource.kind} {resource.name}{price}")
@@ -182,6 +188,8 @@ class QuitGuard(Dialog):
         with Horizontal(classes="dialog-buttons"):
             yield Button("Stay", id="stay", compact=True)
             yield Button("Keep running", id="keep", compact=True)
+            if job is not None:
+                yield Button("Stop the job", id="stop", variant="warning", compact=True)
             yield Button(
                 "Tear down", id="teardown", variant="warning", compact=True, disabled=not model.run_id
             )

@@ -335,10 +335,7 @@ class RunScreen(AppScreen):
         """Stop the job on the target, after a question."""
         from sagewizard.tui.screens.modals import Confirm
 
-        job = next(
-            (j for j in reversed(self._control.model.jobs.values()) if not j.ended and j.kind != "endpoint"),
-            None,
-        )
+        job = self._control.model.job_at_work()
         if job is None:
             self.notify("No job is running.", markup=False)
             return
