@@ -9,7 +9,8 @@ lint:
 	lint-imports
 test:
 	pytest
-# Thousands of random keys on every screen of the app: ten minutes.
+# What takes too long for every change: thousands of random keys on every screen of the app, the generated
+# code of recipes that are like another one. Twenty minutes; add SAGEWIZARD_SDK3_PYTHON for that flavor.
 thorough:
 	pytest -m thorough --dist=worksteal
 # The tests with version 3 of the SageMaker SDK, in an environment of its own (800 MB, made once).

@@ -36,10 +36,11 @@ OPTIONS = {
     ),
     "folds": ("breast-cancer-xgboost", {"train.folds": "2"}),
 }
-SLOW = {"mnist-linear-learner"}
+# Each kind of recipe is in the ordinary suite; `make thorough` runs the ones that are like another.
+ALIKE = {"abalone-xgboost", "diabetes-linear-regression", "digits-kmeans", "mnist-linear-learner"}
 EVERY = [
     *(
-        pytest.param(name, changes, id=name, marks=pytest.mark.slow if name in SLOW else ())
+        pytest.param(name, changes, id=name, marks=pytest.mark.thorough if name in ALIKE else ())
         for name, changes in RECIPES.items()
     ),
     *(pytest.param(*case, id=name) for name, case in OPTIONS.items()),

@@ -32,7 +32,12 @@ common, generated = load("conftest"), load("test_generated")
 MORE = {"iris-kmeans": {"train.spot": "true"}, "diabetes-linear-regression": {"train.spot": "true"}}
 CASES = [
     *(
-        pytest.param(name, changes | MORE.get(name, {}), id=name)
+        pytest.param(
+            name,
+            changes | MORE.get(name, {}),
+            id=name,
+            marks=pytest.mark.thorough if name in generated.ALIKE else (),
+        )  # fmt: skip
         for name, changes in generated.RECIPES.items()
     ),
     *(pytest.param(*case, id=name) for name, case in generated.OPTIONS.items()),
