@@ -37,7 +37,7 @@ CASES = [
             changes | MORE.get(name, {}),
             id=name,
             marks=pytest.mark.thorough if name in generated.ALIKE else (),
-        )  # fmt: skip
+        )
         for name, changes in generated.RECIPES.items()
     ),
     *(pytest.param(*case, id=name) for name, case in generated.OPTIONS.items()),
