@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import uuid
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.sandbox.compute.serving import InvocationFailed, InvocationTimeout
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from sagewizard.sandbox.control.compute import Reply
     from sagewizard.sandbox.services import Services
+    from sagewizard.sandbox.store.database import Database
 
 _log = logging.getLogger(__name__)
 LARGEST_INPUT = 1 << 30  # "payloads up to 1 GB"
@@ -36,10 +38,63 @@ class Request:
     timeout: float
 
 
+class Backlog:
+    """The accepted requests of all endpoints, kept until they are answered: they outlive server and fleet."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._taken: set[str] = set()
+        self._lock = threading.Lock()
+        database.script(
+            "CREATE TABLE IF NOT EXISTS async_requests"
+            " (number INTEGER PRIMARY KEY, endpoint TEXT, output TEXT, request TEXT)"
+        )
+
+    def add(self, endpoint: str, request: Request) -> None:
+        """Keep a request of an endpoint, which is named by its ARN."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO async_requests (endpoint, output, request) VALUES (?, ?, ?)",
+                (endpoint, request.output, json.dumps(asdict(request))),
+            )
+
+    def waiting(self, endpoint: str) -> list[Request]:
+        """Return the requests that have no answer yet, in order."""
+        rows = self._database.query(
+            "SELECT request FROM async_requests WHERE endpoint = ? ORDER BY number", (endpoint,)
+        )
+        return [Request(**json.loads(row["request"])) for row in rows]
+
+    def take(self, request: Request) -> bool:
+        """Tell whether the caller is the one to answer: the queue before an update may be at it."""
+        with self._lock:
+            if request.output in self._taken:
+                return False
+            self._taken.add(request.output)
+            return True
+
+    def give_back(self, request: Request) -> None:
+        """Leave a request for the next queue."""
+        with self._lock:
+            self._taken.discard(request.output)
+
+    def done(self, request: Request) -> None:
+        """Forget a request that has its answer."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM async_requests WHERE output = ?", (request.output,))
+        self.give_back(request)
+
+    def forget(self, endpoint: str) -> None:
+        """Forget what waits for an endpoint that is deleted."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM async_requests WHERE endpoint = ?", (endpoint,))
+
+
 class Queue:
     """The requests of one endpoint, in order, with as many at a time as its configuration allows.
 
-    `answer(headers, body, timeout)` asks the endpoint. Requests that wait when the server ends are lost.
+    `answer(headers, body, timeout)` asks the endpoint. What a queue before this one left in the backlog is
+    answered first.
     """
 
     def __init__(
@@ -47,14 +102,19 @@ class Queue:
         services: Services,
         config: Mapping[str, Any],
         answer: Callable[[Mapping[str, str], bytes, float], Reply],
+        backlog: Backlog,
+        endpoint: str,
     ) -> None:
         self._services, self._config, self._answer = services, config, answer
+        self._backlog, self._endpoint = backlog, endpoint
         client = config.get("ClientConfig") or {}
         self._most = int(client.get("MaxConcurrentInvocationsPerInstance") or 1)
         self._lock = threading.Lock()
         self._waiting: deque[Request] = deque()
         self._running = 0
         self._closed = False
+        for request in backlog.waiting(endpoint):
+            self._enqueue(request)
 
     def accept(self, location: str, headers: Mapping[str, str], timeout: float) -> Request:
         """Queue a request and say where its reply, or what went wrong, will be."""
@@ -70,15 +130,19 @@ class Queue:
             failure=f"{failure.rstrip('/')}/{name}-error.out" if failure else None,
             timeout=timeout,
         )
+        self._backlog.add(self._endpoint, request)
+        self._enqueue(request)
+        return request
+
+    def _enqueue(self, request: Request) -> None:
         with self._lock:
             self._waiting.append(request)
             if self._running < self._most and not self._closed:
                 self._running += 1
                 threading.Thread(target=self._work, name="async inference", daemon=True).start()
-        return request
 
     def close(self) -> None:
-        """Take nothing more from the queue."""
+        """Take nothing more from the queue; what waits stays in the backlog."""
         with self._lock:
             self._closed = True
             self._waiting.clear()
@@ -90,10 +154,27 @@ class Queue:
                     self._running -= 1
                     return
                 request = self._waiting.popleft()
+            if not self._backlog.take(request):
+                continue
             try:
                 self._do(request)
+            except FleetClosed:
+                self._backlog.give_back(request)
+                continue
             except Exception:
                 _log.exception("asynchronous inference of %s", request.input)
+            if not self._settle(request):
+                return
+
+    def _settle(self, request: Request) -> bool:
+        """Forget a request; False when the server has ended meanwhile, and the next one answers it again."""
+        try:
+            self._backlog.done(request)
+        except Exception:
+            if not self._closed:
+                raise
+            return False
+        return True
 
     def _do(self, request: Request) -> None:
         bucket, key = split_s3_uri(request.input)
@@ -109,8 +190,11 @@ class Queue:
             reply = self._answer(headers, body, request.timeout)
         except (NoSuchBucket, NoSuchKey):
             self._fail(request, f"Failed to download input from {request.input}: there is no such object.")
-        except (InvocationTimeout, InvocationFailed, FleetClosed) as error:
-            self._fail(request, str(error) or "The endpoint was deleted before it answered.")
+        except (InvocationTimeout, InvocationFailed) as error:
+            if self._closed:
+                # The container was ended under it: the next server, or the next fleet, answers.
+                raise FleetClosed from error
+            self._fail(request, str(error))
         else:
             if reply.status >= 400:
                 text = reply.body.decode("utf-8", "replace")

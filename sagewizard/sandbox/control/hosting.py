@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.sandbox.control.async_inference import Queue
+from sagewizard.sandbox.control.async_inference import Backlog, Queue
 from sagewizard.sandbox.control.compute import Compute, Reply, ServerSpec
 from sagewizard.sandbox.control.context import failure_reason
 from sagewizard.sandbox.control.data_capture import Capture
@@ -70,6 +70,7 @@ class Hosting:
         self._services = services
         self._repository = repository
         self._compute = compute
+        self._backlog = Backlog(services.database)
         self._live: dict[tuple[str, str], LiveEndpoint] = {}
         self._threads: dict[threading.Thread, LiveEndpoint] = {}
         self._lock = threading.Lock()
@@ -198,7 +199,7 @@ class Hosting:
                 finally:
                     fleet.leave()
 
-            fleet.queue = Queue(self._services, queue, answer)
+            fleet.queue = Queue(self._services, queue, answer, self._backlog, endpoint.arn)
         return fleet
 
     def _set(self, endpoint: Resource, apply: Callable[[Resource], bool | None]) -> Resource:
@@ -281,6 +282,7 @@ class Hosting:
         fleet = live.release()
         if fleet is not None:
             fleet.stop(_DRAIN_SECONDS)
+        self._backlog.forget(endpoint.arn)
         self._repository.delete(endpoint.region, ENDPOINT, endpoint.name)
 
 
