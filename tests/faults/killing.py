@@ -187,8 +187,13 @@ def left(engine):
 
 
 def resume_one(settings, chance):
-    """Resume one of the runs that were killed, to its end; False when none can be."""
-    killed = [state.run_id for state in states.all_runs(settings.runs) if state.status == "running"]
+    """Resume one of the runs that were killed since the last teardown, to its end; False when none can be."""
+    open_rows = {entry.run_id for entry in ledger.Ledger(settings.ledger).alive()}
+    killed = [
+        state.run_id
+        for state in states.all_runs(settings.runs)
+        if state.status == "running" and state.run_id in open_rows
+    ]
     if not killed:
         return False
     code = wait(start(["runs", "resume", chance.choice(sorted(killed)), "--quiet"]))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from sagewizard import events as ev
 from sagewizard.sandbox import launcher
 from sagewizard.settings import Settings
 
@@ -67,3 +69,43 @@ def test_a_client_that_is_killed_200_times_leaves_nothing_that_a_teardown_does_n
     home, record_property
 ):
     kill(home, 200, 2, record_property)
+
+
+def _training(event):
+    return isinstance(event, ev.JobStatusChanged) and event.resource == "training-job"
+
+
+def _made(kind):
+    return lambda event: isinstance(event, ev.ResourceCreated) and event.resource == kind
+
+
+MOMENTS = {
+    "a training job begins": _training,
+    "an endpoint was asked for": _made("endpoint"),
+    "a transform job was asked for": _made("transform-job"),
+    "the first resource is deleted": lambda event: isinstance(event, ev.ResourceDeleted),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_server_that_is_killed_in_a_run_agrees_with_the_ledger_and_the_run_goes_on(world, drive, moment):
+    engine, recipe = world.engine(), world.recipe("iris-kmeans")
+    waiting, end = True, None
+    for event in engine.run(recipe):
+        if waiting and MOMENTS[moment](event):
+            waiting = False
+            os.kill(launcher.status(world.settings)["pid"], signal.SIGKILL)
+        end = event
+    assert not waiting
+    if isinstance(end, ev.RunFailed):
+        drive.check_end(end, drive.FAILED, "[Cc]o(uld not connect|nnection)")
+        assert any(way in end.remedy for way in ("resume the run", "sagewizard teardown")), end.remedy
+    engine = world.engine()
+    drive.check_agreement(engine, end.run_id)
+    for _again in range(3):
+        if isinstance(end, ev.RunFinished):
+            break
+        # A job that ran in the server that was killed has failed, which the first try finds.
+        end = list(engine.run(recipe, run_id=end.run_id))[-1]
+    assert isinstance(end, ev.RunFinished), end
+    drive.tear_down(engine, end.run_id)
