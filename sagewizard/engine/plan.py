@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.engine.estimate import EstimateItem, estimate
-from sagewizard.engine.plan_instances import COMPONENTS, Proposal, propose
+from sagewizard.engine.plan_instances import COMPONENTS, Proposal, alternatives, propose
 from sagewizard.engine.ttl import REMEDY
 from sagewizard.errors import UsageError
 
@@ -47,6 +47,14 @@ class PlannedResource:
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """What a step may take where there is no machine of its own type to spare, each with its USD per hour."""
+
+    step: str
+    types: tuple[tuple[str, float | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RunPlan:
     """All that a run will make, in the order of its steps, and what it comes to in USD and minutes.
 
@@ -72,6 +80,7 @@ class RunPlan:
     budget: float | None = None
     ttl: Ttl | None = None
     ttl_problem: str = ""
+    fallbacks: tuple[Fallback, ...] = ()
 
     @property
     def hourly_after(self) -> float:
@@ -152,6 +161,7 @@ def plan_run(
         budget=budget,
         ttl=ttl if "deploy" in steps else None,
         ttl_problem=ttl_problem,
+        fallbacks=_fallbacks(recipe, steps, prices, region, quotas),
     )
 
 
@@ -197,6 +207,22 @@ def check_affordable(plan: RunPlan) -> None:
             f"The plan comes to about ${plan.usd:.2f}, more than the budget of ${plan.budget:.2f}.",
             remedy="Give a larger --budget, or leave out a step with --until.",
         )
+
+
+def _fallbacks(
+    recipe: Recipe, steps: Sequence[str], prices: PriceList, region: str, quotas: QuotaList | None
+) -> tuple[Fallback, ...]:
+    found = []
+    for step in ("train", "deploy"):
+        if step not in steps or recipe.value(f"{step}.on_capacity") != "next-type":
+            continue
+        count = int(recipe.value(f"{step}.instance_count") or 1)
+        types = []
+        for name in alternatives(recipe, step, quotas):
+            price = prices.hourly(region, name, COMPONENTS[step])
+            types.append((name, None if price is None else price.usd_per_hour * count))
+        found.append(Fallback(step, tuple(types)))
+    return tuple(found)
 
 
 def _billed(recipe: Recipe, step: str, item: EstimateItem, *, stays: bool) -> PlannedResource:

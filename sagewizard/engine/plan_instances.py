@@ -40,6 +40,8 @@ RETIRED: Final[Mapping[str, str]] = {
 }
 """Families of the tutorials that newer accounts and regions do not have, and what does the same work."""
 
+MOST_ALTERNATIVES: Final = 3
+
 _SIZES: Final = ("medium", "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge")
 _EVERYWHERE: Final = ("ml.m5.large", "ml.m5.xlarge", "ml.c5.xlarge", "ml.m5.2xlarge")
 _USES: Final[Mapping[str, str]] = {
@@ -93,6 +95,14 @@ def propose(recipe: Recipe, steps: Sequence[str], quotas: QuotaList | None = Non
         remedy = _remedy(step, wanted, proposed, use)
         found.append(Proposal(step, wanted, proposed, reason, remedy, retired))
     return tuple(found)
+
+
+def alternatives(recipe: Recipe, step: str, quotas: QuotaList | None = None) -> tuple[str, ...]:
+    """Return what a step may take when there is no machine of its own type to spare, the nearest first."""
+    wanted, use = str(recipe.value(f"{step}.instance_type")), use_of(recipe, step)
+    count = int(recipe.value(f"{step}.instance_count") or 1)
+    fitting = [c for c in _candidates(wanted) if _obstacle(step, c, count, use, quotas) is None]
+    return tuple(fitting[:MOST_ALTERNATIVES])
 
 
 def use_of(recipe: Recipe, step: str) -> str:

@@ -45,6 +45,22 @@ def spot(section: str) -> Option:
     )
 
 
+def _on_capacity(section: str) -> Option:
+    return Option(
+        section,
+        Hyperparameter(
+            "on_capacity",
+            Kind.CHOICE,
+            "Without capacity",
+            "What to do when AWS has no such machine to spare: stop, take the next type that the account may "
+            "use (the plan names it with its price), or wait and try again for up to an hour.",
+            "stop",
+            choices=("stop", "next-type", "wait"),
+            advanced=True,
+        ),
+    )
+
+
 def _fraction(name: str, title: str, default: str, text: str) -> Option:
     interval = Interval(low=0, high=1, low_open=True, high_open=True)
     return Option("dataset", Hyperparameter(name, Kind.FLOAT, title, text, default, interval=interval))
@@ -120,6 +136,7 @@ STEP_OPTIONS: dict[str, tuple[Option, ...]] = {
             ),
         ),
         spot("train"),
+        _on_capacity("train"),
         Option(
             "train",
             Hyperparameter(
@@ -139,6 +156,7 @@ STEP_OPTIONS: dict[str, tuple[Option, ...]] = {
     "deploy": (
         _instance("deploy", "instance_type", "Instance type", "ml.m5.large", "The machine that answers."),
         _count("deploy"),
+        _on_capacity("deploy"),
     ),
     "predict": (
         Option(

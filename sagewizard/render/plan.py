@@ -33,7 +33,7 @@ def plan_lines(plan: RunPlan, ink: Ink | None = None) -> list[str]:
     lines += table(rows, headers, ink=ink).splitlines() if rows else [_("Nothing is made.")]
     lines.append("")
     lines += _wrapped(_total(plan), ink)
-    for extra in (_stays(plan), _ttl(plan), _unpriced(plan), _budget(plan)):
+    for extra in (_stays(plan), _ttl(plan), *_fallbacks(plan), _unpriced(plan), _budget(plan)):
         lines += _wrapped(extra, ink) if extra else []
     if plan.proposals:
         lines += ["", *proposal_lines(plan, ink)]
@@ -101,6 +101,18 @@ def _ttl(plan: RunPlan) -> str:
         " (EventBridge Scheduler)."
     )
     return words.format(time=duration(plan.ttl.seconds))
+
+
+def _fallbacks(plan: RunPlan) -> list[str]:
+    words = _("Where AWS has no such machine to spare, {step} takes {types}.")
+    return [
+        words.format(
+            step=one.step,
+            types=_(", else ").join(f"{name} ({hourly(price)})" for name, price in one.types)
+            or _("no other"),
+        )
+        for one in plan.fallbacks
+    ]
 
 
 def _unpriced(plan: RunPlan) -> str:

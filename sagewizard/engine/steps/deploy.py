@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from sagewizard.engine import scripts, ttl
 from sagewizard.engine import trained as trained_by
 from sagewizard.engine.api import exists_already, is_missing
+from sagewizard.engine.capacity import Shortage
 from sagewizard.engine.costs import HOSTING
 from sagewizard.engine.endpoint_gone import gone, says_gone
 from sagewizard.engine.following import JobWatch
 from sagewizard.engine.logs import LogFollower
 from sagewizard.engine.steps.result import StepResult
+from sagewizard.engine.teardown import Teardown
 from sagewizard.engine.waiting import wait_until
 from sagewizard.errors import JobFailedError
 
@@ -29,6 +31,36 @@ WAIT_LIMIT = 2700.0
 
 
 def run(context: RunContext) -> StepResult:
+    """Deploy; without capacity go on as `deploy.on_capacity` says, each time under new names."""
+    shortage = Shortage(context, HOSTING)
+    while True:
+        try:
+            return _deploy(context)
+        except Exception as error:
+            instance_type = shortage.after(error)
+        _clear(context)
+        context.state.step(context.step).attempt += 1
+        if instance_type != context.text("instance_type"):
+            # Kept with the run, so that one that goes on knows what its endpoint runs on.
+            context.recipe = context.recipe.with_settings({f"{context.step}.instance_type": instance_type})
+            context.state.overrides = dict(context.recipe.settings)
+        context.save()
+
+
+def _clear(context: RunContext) -> None:
+    """Delete the endpoint that failed and what belongs to it; what does not go is left to the teardown."""
+    entries = [
+        entry
+        for entry in context.ledger.alive(run_id=context.run_id)
+        if entry.kind in (KIND, "endpoint-config", ttl.KIND)
+    ]
+    Teardown(
+        context.target, context.api, context.ledger, context.clock, context.cancel, context.emit,
+        context.meter,
+    ).delete(entries)  # fmt: skip
+
+
+def _deploy(context: RunContext) -> StepResult:
     """Make the three parts, each found again when an earlier try has made it, and wait."""
     model = ensure_model(context)
     instance_type, count = context.text("instance_type"), context.number("instance_count")

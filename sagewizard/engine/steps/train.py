@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from sagewizard import algorithms
 from sagewizard.algorithms import MetricDefinition
 from sagewizard.engine import scripts
 from sagewizard.engine.api import exists_already
+from sagewizard.engine.capacity import Shortage
 from sagewizard.engine.costs import TRAINING
 from sagewizard.engine.cross_validation import cross_validate
 from sagewizard.engine.following import JobWatch
@@ -40,15 +42,30 @@ def run(context: RunContext) -> StepResult:
         outputs["folds"] = cross_validate(context, run_job)
     name = context.name("train")
     answer = run_job(context, name, training_request(context, name))
-    result = _result(name, answer, simulated=context.target.simulated)
+    result = _result(answer["TrainingJobName"], answer, simulated=context.target.simulated)
     return StepResult(result.summary, {**result.outputs, **outputs})
 
 
 def run_job(context: RunContext, name: str, request: dict[str, Any]) -> dict[str, Any]:
     """Create a job, or find the one that an earlier try made; follow it; return its last description.
 
-    Raises JobFailedError when it does not complete.
+    Without capacity it goes on as `train.on_capacity` says, each time under another name: SageMaker gives a
+    name only once. Raises JobFailedError when it does not complete.
     """
+    shortage, first = Shortage(context, TRAINING), name
+    while True:
+        try:
+            return _run_once(context, name, request)
+        except Exception as error:
+            instance_type = shortage.after(error)
+        again = f"{first}-c{shortage.tries}"
+        # The name stands in more than one member: the script's hyperparameters, the place of checkpoints.
+        request = json.loads(json.dumps(request).replace(name, again))
+        request["ResourceConfig"]["InstanceType"] = instance_type
+        name = again
+
+
+def _run_once(context: RunContext, name: str, request: dict[str, Any]) -> dict[str, Any]:
     entry = context.intend(
         KIND, name, component=TRAINING, instance_type=request["ResourceConfig"]["InstanceType"],
         count=request["ResourceConfig"]["InstanceCount"],
@@ -185,10 +202,14 @@ def _check_completed(name: str, answer: dict[str, Any]) -> None:
             remedy="Correct what the reason names, e.g. with --set, and run again from train: --from train.",
         )
     if status == "Stopped":
+        limit = _STOPPED_AT.get(str(answer.get("SecondaryStatus")))
+        if limit is None:
+            raise JobFailedError(
+                f"The training job {name} was stopped by somebody else, in the console or by a program.",
+                remedy="Resume the run: it trains again, under a new name.",
+            )
         raise JobFailedError(
-            f"The training job {name} was stopped"
-            + _STOPPED_AT.get(str(answer.get("SecondaryStatus")), "")
-            + ".",
+            f"The training job {name} was stopped{limit}.",
             remedy="Run it again: --from train, with a longer train.max_runtime_seconds if it needs one.",
         )
 

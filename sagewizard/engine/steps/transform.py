@@ -59,8 +59,13 @@ def run(context: RunContext) -> StepResult:
     context.cost_changed()
     if status != "Completed":
         reason = answer.get("FailureReason") or "no reason was given"
+        if status == "Stopped":
+            raise JobFailedError(
+                f"The transform job {name} was stopped by somebody else, in the console or by a program.",
+                remedy="Resume the run: it transforms again, under a new name.",
+            )
         raise JobFailedError(
-            f"The transform job {name} {'failed: ' + str(reason) if status == 'Failed' else 'was stopped'}.",
+            f"The transform job {name} failed: {str(reason).rstrip('.')}.",
             remedy="Correct what the reason names, then run again: --from transform.",
         )
     return _result(context, name, answer)
