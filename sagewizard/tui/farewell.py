@@ -26,10 +26,10 @@ def farewell(control: RunControl) -> list[str]:
     lines = []
     complete = model.end is not None and getattr(model.end, "complete", False)
     if model.run_id and (mine or not complete):
-        job = model.job_at_work()
+        job = next((one for one in reversed(model.jobs.values()) if one.kind != "endpoint"), None)
         if job is not None and job.name in control.told_to_stop:
             lines.append(f"The {job.kind.replace('-', ' ')} {job.name} was told to stop.")
-        elif job is not None and any(entry.name == job.name for entry in mine):
+        elif job is not None and not job.ended and any(entry.name == job.name for entry in mine):
             lines.append(f"The {job.kind.replace('-', ' ')} {job.name} goes on without the app.")
         if mine:
             lines += ["Still alive:", *map(_line, mine)]

@@ -13,6 +13,8 @@ from sagewizard.tui.panes.base import TITLES
 from sagewizard.tui.words import STATES
 
 if TYPE_CHECKING:
+    from textual import events
+
     from sagewizard.tui.control import RunControl
 
 STYLES = {
@@ -32,6 +34,13 @@ class Rail(OptionList):
         super().__init__(id=options.get("id"))
         self.control = control
         self._shown: list[tuple[str, str]] = []
+
+    def on_click(self, event: events.Click) -> None:
+        """Show the place that is clicked, and do nothing there: a look must not start a step."""
+        event.prevent_default()
+        clicked = event.style.meta.get("option")
+        if clicked is not None:
+            self.highlighted = clicked
 
     def draw(self, place: str) -> None:
         """Draw states and put the cursor on a place."""
