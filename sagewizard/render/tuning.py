@@ -51,7 +51,8 @@ def trial_table(
 ) -> str:
     """Return the training jobs as a table: number, objective, the values chosen, status, and seconds if wide.
 
-    The one named `best` has the word behind it. With a `goal` (Maximize or Minimize) the best comes first,
+    The one named `best` has the word behind it; where there is little room it stands instead of its status,
+    and the others have one short word. With a `goal` (Maximize or Minimize) the best comes first,
     and those without an objective last; else they stand in the order of their creation.
     """
     ink = ink or Ink()
@@ -71,15 +72,28 @@ def trial_table(
                 trial.number,
                 objective_text(trial.objective),
                 *(value_text(trial.hyperparameters.get(name, "")) for name in names),
-                trial.status,
-                *([duration(took)] if roomy else []),
-                _("best") if chosen else "",
+                *(
+                    [trial.status, duration(took), _("best") if chosen else ""]
+                    if roomy
+                    else [_("best") if chosen else _short(trial.status)]
+                ),
             ]
         )
         styles.append("good" if chosen else "bad" if trial.status == "Failed" else None)
     headers = [_("job"), objective.rpartition(":")[2] or objective, *names, _("status")]
-    headers += [_("took"), ""] if roomy else [""]
+    headers += [_("took"), ""] if roomy else []
     return table(rows, headers, ink=ink, styles=styles)
+
+
+def _short(status: str) -> str:
+    """Return a status in at most eight cells, so that the values chosen need not give way to it."""
+    words = {
+        "Completed": _("done"),
+        "InProgress": _("at work"),
+        "Failed": _("failed"),
+        "Stopped": _("stopped"),
+    }
+    return words.get(status, status)
 
 
 def best_so_far(trials: Sequence[Trial], goal: str) -> list[float]:

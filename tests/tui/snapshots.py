@@ -7,6 +7,7 @@ stand for: so that a change of words, of alignment and of colour each shows as a
 
 from __future__ import annotations
 
+import difflib
 import os
 import string
 import sys
@@ -47,7 +48,7 @@ async def compare(app, pilot, name: str) -> None:
     """Compare the screen with its file, or write it in writing mode.
 
     Markdown and scrollbars are laid out over several frames, and on a busy machine more of them are needed:
-    so the screen has up to ten seconds to become what the file says.
+    so the screen has up to half a minute to become what the file says.
     """
     path = FOLDER / f"{name}.txt"
     if os.environ.get(WRITING):
@@ -57,12 +58,17 @@ async def compare(app, pilot, name: str) -> None:
         return
     assert path.is_file(), f"{path} is missing: make it with `python tests/tui/snapshots.py`"
     expected = path.read_text(encoding="utf-8")
-    for _ in range(200):
+    for _ in range(600):
         drawn = picture(app)
         if drawn == expected:
             return
         await pilot.pause(0.05)
-    assert drawn == expected, f"{name} looks different; if that is right: `python tests/tui/snapshots.py`"
+    lines = difflib.unified_diff(
+        expected.splitlines(), drawn.splitlines(), "recorded", "drawn", "", "", 0, ""
+    )
+    raise AssertionError(
+        "\n".join([f"{name} looks different; if that is right: `python tests/tui/snapshots.py`", *lines])
+    )
 
 
 if __name__ == "__main__":

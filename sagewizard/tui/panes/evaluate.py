@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 WIDE = 100
 """Columns from which measures have bars."""
+BESIDE = 90
+"""Columns of the pane from which the scatter of a regression's errors stands beside their histogram."""
+MEASURES = 50
+"""Columns of the measures and the histogram where the scatter stands beside them, its gap included."""
 STEP = 0.05
 """How far shift and an arrow move the threshold."""
 SHOWN = ("accuracy", "precision", "recall", "f1", "mcc", "roc_auc", "pr_auc")
@@ -63,7 +67,7 @@ class EvaluatePane(DeskPane):
         with Horizontal(id="evaluate-top"):
             yield HeatMap(id="evaluate-matrix")
             yield Static(id="evaluate-measures")
-        yield Static(id="evaluate-residuals")
+            yield Static(id="evaluate-residuals")
         yield CurveView(id="evaluate-curve", rows=9)
         yield Static(id="evaluate-thresholds")
         yield Static(id="evaluate-folds")
@@ -223,9 +227,11 @@ class EvaluatePane(DeskPane):
             return
         width = max(30, self.query_one(".pane-scroll").size.width - 2)
         plain = bool(getattr(self.app, "colourless", False))
+        beside = results.kind == "regressor" and width >= BESIDE
+        self.query_one("#evaluate-top").set_class(beside, "-beside")
         texts = {
             "clusters": clusters_text(model.clusters, width) if results.kind == "clustering" else Text(""),
-            "residuals": residuals_text(results, width, plain=plain),
+            "residuals": residuals_text(results, width - MEASURES if beside else width, plain=plain),
             "thresholds": thresholds_text(model.thresholds, width),
             "folds": Text.from_ansi(folds_text(model, width)),
         }
@@ -290,18 +296,18 @@ class EvaluatePane(DeskPane):
         self.query_one("#evaluate-measures", Static).update(Text("\n").join(lines))
 
     def _residuals(self) -> list[Text]:
-        """Return a histogram of the errors: predicted less actual."""
+        """Return a histogram of the errors: true minus predicted, as in the scatter."""
         import numpy as np
 
         results = self.results
         assert results is not None, "drawn only when there are results"
-        errors = results.predicted - results.expected
+        errors = results.expected - results.predicted
         bins, edges = np.histogram(errors, bins=9)
         most = max(int(bins.max()), 1)
-        lines = [Text("\nResiduals: predicted less actual", "bold")]
+        lines = [Text("\nResiduals by size: how many rows", "bold")]
         for size, low, high in zip(bins.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
             line = Text(
-                f"{number(low, 1):>10} to {number(high, 1):>10}  {'█' * round(size / most * 24)} {size}"
+                f"{number(low, 1):>10} to {number(high, 1):>10}  {'█' * round(size / most * 16)} {size}"
             )
             lines.append(line)
         return lines

@@ -35,17 +35,17 @@ def facts(model: RunModel) -> Content:
     outputs = model.step("prepare").outputs
     lines: list[Content] = []
     if outputs.get("content_type"):
-        lines.append(Content.assemble(("Format    ", "bold"), str(outputs["content_type"])))
+        lines.append(Content.assemble(("Format      ", "bold"), str(outputs["content_type"])))
     for channel, place in dict(outputs.get("channels") or {}).items():
         short = str(place).partition("sagewizard/")[2] or str(place)
-        lines.append(Content.assemble((f"{channel:<10}", "bold"), short))
+        lines.append(Content.assemble((f"{channel:<12}", "bold"), short))
     objects = [
         f"{call.request.get('Key', '')}".rpartition("/")[2]
         for call in model.calls_of("prepare")
         if call.operation in ("PutObject", "UploadFile", "CompleteMultipartUpload") and not call.error_code
     ]
     if objects:
-        lines.append(Content.assemble(("Objects   ", "bold"), ", ".join(dict.fromkeys(objects))))
+        lines.append(Content.assemble(("Objects     ", "bold"), ", ".join(dict.fromkeys(objects))))
     if lines:
         lines += [Content(""), Content("k shows the calls that put them there; x shows them as Python.")]
     return Content("\n").join(lines)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BUCKET = "s3-prefix"
 WIDE = 100
 """Columns from which whole names fit beside the other columns."""
-SHORT_NAME = 16
+SHORT_NAME = 19
 
 
 class TeardownPane(StepPane):
@@ -201,20 +201,26 @@ class TeardownPane(StepPane):
         text = Text(f"● {plural(len(alive), 'resource')} alive", "bold")
         text.append(f", together {word} {per_hour(hourly) or '$0/h'}.  D deletes one", "not bold")
         head.update(text)
+        roomy = self.app.size.width >= WIDE
+        extra = ("alive for", "so far") if roomy else ()  # the name, which tells them apart, goes before them
         table.fill(
-            ("state", "kind", "alive for", "per hour", "so far", "name"),
+            ("state", "kind", "per hour", *extra, "name"),
             {
                 view.name: (
                     self._state(view),
                     view.kind,
-                    duration(max(0.0, now - view.since)),
                     per_hour(view.hourly_usd) or "-",
-                    dollars(view.hourly_usd * max(0.0, now - view.since) / 3600) if view.hourly_usd else "-",
-                    view.name if self.app.size.width >= WIDE else tail(view.name, SHORT_NAME),
+                    *(self._since(view, now) if roomy else ()),
+                    view.name if roomy else tail(view.name, SHORT_NAME),
                 )
                 for view in alive
             },
         )
+
+    def _since(self, view: ResourceView, now: float) -> tuple[str, str]:
+        """Return how long it has been there, and what that came to."""
+        seconds = max(0.0, now - view.since)
+        return duration(seconds), dollars(view.hourly_usd * seconds / 3600) if view.hourly_usd else "-"
 
     def _state(self, view: ResourceView) -> str:
         if view.name in self.deleting:

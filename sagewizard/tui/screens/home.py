@@ -111,11 +111,15 @@ class HomeScreen(AppScreen):
         before = self._selected_card()
         words = wanted.lower().split()
         shown = [card for card in self.cards if all(word in _haystack(card) for word in words)]
+        # What the name says comes before what a summary mentions.
+        shown.sort(key=lambda card: not all(word in card.name for word in words))
         recipes.clear_options()
         recipes.add_options([Option(_card_text(card), id=card.name) for card in shown])
         if shown:
             names = [card.name for card in shown]
-            recipes.highlighted = names.index(before.name) if before and before.name in names else 0
+            recipes.highlighted = (
+                names.index(before.name) if before and before.name in names and not words else 0
+            )
         else:
             empty = f"No recipe fits {wanted!r}. Esc empties the search." if wanted else "No recipes."
             self.query_one("#about-text", Static).update(Content(empty))

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 class FormRow(Horizontal):
     """One option: its title, its value to edit, and what is wrong or changed."""
 
-    def __init__(self, option: Option, control: RunControl) -> None:
+    def __init__(self, option: Option, control: RunControl, *, asked: bool = False) -> None:
         super().__init__(classes="form-row")
         self.option = option
         self.control = control
+        self.asked = asked
 
     def compose(self) -> ComposeResult:
         """Yield name, field, state."""
@@ -32,7 +33,7 @@ class FormRow(Horizontal):
         words = [*definition.words, *definition.choices]
         if definition.kind == "boolean":
             words += ["true", "false"]
-        yield Static(Content(definition.title[:23]), classes="form-name")
+        yield Static(Content(definition.title), classes="form-name")
         yield Input(
             value=self.current(),
             compact=True,
@@ -75,6 +76,8 @@ class FormRow(Horizontal):
         elif changed:
             before = changes[self.option.path][0]
             state = f"~ changed, recipe: {before}"
+        elif self.asked:
+            state = "for you to decide"
         elif not self.field.value:
             state = "default"
         self.query_one(".form-state", Static).update(Content(state))
@@ -97,7 +100,7 @@ class OptionForm(Vertical):
         """Yield rows and help."""
         with VerticalScroll(id="form-rows", can_focus=False):
             for option in self.shown():
-                yield FormRow(option, self.control)
+                yield self._row(option)
         yield Static("", id="form-help")
 
     def shown(self) -> list[Option]:
@@ -106,15 +109,28 @@ class OptionForm(Vertical):
         if recipe is None:
             return []
         found = []
+        asked = self.asked()
         for option in recipe.options().values():
             if option.section not in ("train", "tune"):
+                continue
+            if option.path in asked:
+                found.append((asked.index(option.path) - len(asked), option))
                 continue
             given = option.path in recipe.settings or option.path in recipe.values
             given = given or option.name in recipe.hyperparameters
             if given or self.everything or not option.definition.advanced:
                 found.append(((not given) + 2 * (not option.hyperparameter), option))
-        # What the recipe sets comes first: it is what the lesson is about; the machines come last.
+        # What the class is to decide comes first, then what the recipe sets; the machines come last.
         return [option for _rank, option in sorted(found, key=lambda pair: pair[0])]
+
+    def _row(self, option: Option) -> FormRow:
+        return FormRow(option, self.control, asked=option.path in self.asked())
+
+    def asked(self) -> list[str]:
+        """Return the paths of the settings that the recipe leaves to the class, in its order."""
+        recipe = self.control.recipe
+        steps = [step for step in ("train", "tune") if recipe is not None and step in recipe.steps]
+        return [option.path for step in steps for option in recipe.asked(step)] if recipe else []
 
     def on_mount(self) -> None:
         """Draw every row's state."""
@@ -127,7 +143,7 @@ class OptionForm(Vertical):
         rows = self.query_one("#form-rows")
         focused = next((row.option.path for row in self.query(FormRow) if row.field.has_focus), "")
         await rows.remove_children()
-        await rows.mount_all([FormRow(option, self.control) for option in self.shown()])
+        await rows.mount_all([self._row(option) for option in self.shown()])
         for row in self.query(FormRow):
             row.draw()
             if row.option.path == focused:
@@ -156,7 +172,10 @@ class OptionForm(Vertical):
         parts = [Content.assemble((row.option.path, "bold"), f"  {row.option.allowed}.{default}")]
         if fault:
             parts.append(Content.assemble((f"✗ {fault}", "$text-error")))
-        parts.append(Content(definition.help))
+        if row.asked:
+            parts.append(Content.assemble(("For you to decide. ", "bold"), definition.help))
+        else:
+            parts.append(Content(definition.help))
         widget.update(Content("\n").join(parts))
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
