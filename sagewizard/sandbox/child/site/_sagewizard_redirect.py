@@ -58,6 +58,8 @@ class _Sandbox:
             "botocore.session": lambda module: self._sessions(module.Session),
             "aiobotocore.args": lambda module: self._clients(module.AioClientArgsCreator),
             "sagemaker.session": _look_often,
+            "sagemaker.utils": _name_to_the_second,
+            "sagemaker.core.common_utils": _name_to_the_second,
             "pyarrow.fs": self._arrow,
             "sagemaker.core.helper.session_helper": _look_often,
             "sagemaker.core.processing": _look_often,
@@ -192,6 +194,16 @@ def _look_often(module: Any) -> None:
     While version 2 follows a job's log it asks for the status only after 30 seconds, by its own clock.
     """
     module.time = _Impatient(module.time)
+
+
+def _name_to_the_second(module: Any) -> None:
+    """Let the SageMaker SDK name tuning jobs by the second, not by the minute.
+
+    On AWS no two of them fit into a minute; here a notebook that compares two strategies runs both in one,
+    and the second would be refused because its name is taken.
+    """
+    if hasattr(module, "sagemaker_short_timestamp"):
+        module.sagemaker_short_timestamp = lambda: module.time.strftime("%y%m%d-%H%M%S")
 
 
 def _local(config: Any) -> Any:
