@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
@@ -36,17 +37,22 @@ _MOTO_PAGES = ("/moto-api", "/favicon.ico", "/latest/meta-data/", "/latest/api/"
 # Services for which moto answers the same made-up result to whatever is asked: better none than that.
 _CANNED = frozenset(
     {
+        "athena",
         "bedrock",
         "comprehend",
         "forecast",
+        "elasticmapreduce",
         "lex",
         "personalize",
         "polly",
+        "redshift-data",
         "rekognition",
         "textract",
         "transcribe",
     }
 )
+# What a request to IAM says that needs the policies AWS keeps itself: the ARN of one, or a list of all.
+_AWS_POLICY = (b"%3Aaws%3Apolicy%2F", b":aws:policy/", b"Action=ListPolicies")
 
 
 class MotoFront:
@@ -198,6 +204,8 @@ class MotoFront:
             from moto.moto_api._internal import mock_random
 
             mock_random.seed(entry.seed)
+        if entry.service == "iam" and any(word in entry.body for word in _AWS_POLICY):
+            self._know_aws_policies()
         path, _, query = entry.uri.partition("?")
         environ: dict[str, Any] = {
             "REQUEST_METHOD": entry.method,
@@ -235,6 +243,22 @@ class MotoFront:
         for name in [name for name, _ in response.headers if name.lower().startswith("access-control-")]:
             del response.headers[name]
         return response
+
+    def _know_aws_policies(self) -> None:
+        """Give IAM the policies that AWS keeps itself, when one is first named: 0.2 s and 14 MB."""
+        from moto.iam.aws_managed_policies import aws_managed_policies_data
+        from moto.iam.models import AWSManagedPolicy, iam_backends
+
+        account = self._services.account_id
+        backend: Any = iam_backends[account]["aws"]
+        if backend.aws_managed_policies:
+            return
+        backend.aws_managed_policies = [
+            AWSManagedPolicy.from_data(name, account, backend.region_name, policy)
+            for name, policy in json.loads(aws_managed_policies_data).items()
+        ]
+        kept = {policy.arn: policy for policy in backend.aws_managed_policies}
+        backend.managed_policies = kept | backend.managed_policies
 
     def _replay(self, entry: Entry) -> None:
         try:

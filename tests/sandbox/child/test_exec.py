@@ -209,6 +209,7 @@ def test_services_with_canned_or_broken_answers_are_named_as_absent(run):
                 ("s3control", "list_jobs", {"AccountId": "123456789012"}),
                 ("comprehend", "detect_sentiment", {"Text": "fine", "LanguageCode": "en"}),
                 ("glue", "get_databases", {}),
+                ("athena", "list_work_groups", {}),
                 ("cloudformation", "list_stacks", {}),
             ]
             said = []
@@ -221,8 +222,8 @@ def test_services_with_canned_or_broken_answers_are_named_as_absent(run):
             """
         )
     )
-    assert [any(name in text for name in ("s3control", "'comprehend'", "'glue'", "'cloudformation'"))
-            for text in seen] == [True] * 4  # fmt: skip
+    names = ("s3control", "'comprehend'", "'glue'", "'athena'", "'cloudformation'")
+    assert [name in text for name, text in zip(names, seen, strict=True)] == [True] * 5
     assert all("The sandbox does not have" in text for text in seen)
 
 

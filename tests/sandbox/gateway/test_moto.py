@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from sagewizard.sandbox.gateway.journal import action_of, changes
 from sagewizard.sandbox.server import Sandbox
@@ -102,6 +103,22 @@ def test_what_was_acknowledged_is_there_after_a_start_with_the_same_identifiers(
     assert [group["logGroupName"] for group in groups] == ["/mine"]
     images = server.clients("ecr", region="eu-west-1").describe_repositories()["repositories"]
     assert [entry["repositoryName"] for entry in images] == ["images"]
+
+
+def test_a_policy_that_aws_keeps_can_be_attached_and_stays_so(server: Server) -> None:
+    arn = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
+    iam = server.clients("iam")
+    iam.create_role(RoleName="mine", AssumeRolePolicyDocument=TRUST)
+    own = iam.create_policy(PolicyName="p", PolicyDocument=POLICY)["Policy"]["Arn"]
+    for each in (arn, own):
+        iam.attach_role_policy(RoleName="mine", PolicyArn=each)
+    server.again()
+    iam = server.clients("iam")
+    attached = iam.list_attached_role_policies(RoleName="mine")["AttachedPolicies"]
+    assert {each["PolicyArn"] for each in attached} == {arn, own}
+    assert iam.get_policy(PolicyArn=arn)["Policy"]["PolicyName"] == "AmazonSageMakerFullAccess"
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        iam.attach_role_policy(RoleName="mine", PolicyArn=f"{arn}Wrong")
 
 
 def test_deleting_the_role_or_the_bucket_lasts(server: Server) -> None:
