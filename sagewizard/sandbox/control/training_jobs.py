@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 _DAY = 86_400
 _TERMINAL = ("Completed", "Failed", "Stopped")
+_RULES = {
+    "DebugRuleConfigurations": "DebugRuleEvaluationStatuses",
+    "ProfilerRuleConfigurations": "ProfilerRuleEvaluationStatuses",
+}
 # Members of CreateTrainingJob that DescribeTrainingJob gives back as they were sent.
 _ECHOED = (
     "HyperParameters",
@@ -197,6 +201,9 @@ def describe_training_job(control: Control, region: str, request: dict[str, Any]
     if "tuning" in body:
         output["TuningJobArn"] = body["tuning"]["arn"]
     output |= {member: body["request"][member] for member in _ECHOED if member in body["request"]}
+    for rules, statuses in _RULES.items():
+        if rules in output:
+            output[statuses] = [_unevaluated(rule, job) for rule in output[rules]]
     output |= {
         member: body[member]
         for member in (
@@ -210,6 +217,16 @@ def describe_training_job(control: Control, region: str, request: dict[str, Any]
         if member in body
     }
     return output
+
+
+def _unevaluated(rule: dict[str, Any], job: Resource) -> dict[str, Any]:
+    """Say of a Debugger rule that nobody looks at the job with it; the job itself is none the worse."""
+    return {
+        "RuleConfigurationName": rule["RuleConfigurationName"],
+        "RuleEvaluationStatus": "Error",
+        "StatusDetails": "The sandbox has no Debugger rules: nothing has looked at this job with it.",
+        "LastModifiedTime": job.created,
+    }
 
 
 def _summary(job: Resource) -> dict[str, Any]:

@@ -45,6 +45,27 @@ def test_a_job_runs_to_completed_with_every_field_the_sdks_read(sandbox, sagemak
     assert "FailureReason" not in job
 
 
+def test_debugger_rules_are_said_to_be_unevaluated_and_the_job_runs(
+    sandbox, sagemaker, requests, check_output
+):
+    rule = {"RuleConfigurationName": "LossNotDecreasing", "RuleEvaluatorImage": "image"}
+    given = requests.training_job("a") | {
+        "DebugRuleConfigurations": [rule],
+        "ProfilerRuleConfigurations": [rule | {"RuleConfigurationName": "ProfilerReport"}],
+    }
+    sagemaker.create_training_job(**given)
+    sandbox.settle()
+    job = check_output("DescribeTrainingJob", {"TrainingJobName": "a"})
+    assert job["TrainingJobStatus"] == "Completed"
+    for member, name in (
+        ("DebugRuleEvaluationStatuses", "LossNotDecreasing"),
+        ("ProfilerRuleEvaluationStatuses", "ProfilerReport"),
+    ):
+        (status,) = job[member]
+        assert (status["RuleConfigurationName"], status["RuleEvaluationStatus"]) == (name, "Error")
+        assert "no Debugger rules" in status["StatusDetails"]
+
+
 def test_every_answer_agrees_with_the_service_model(sandbox, sagemaker, requests, check_output):
     check_output("CreateTrainingJob", requests.training_job("a"))
     check_output("DescribeTrainingJob", {"TrainingJobName": "a"})
