@@ -23,7 +23,7 @@ from sagewizard.sandbox.gateway.errors import AwsError
 from sagewizard.sandbox.store.objects import BucketExists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sagewizard.sandbox.gateway.s3.wire import Call
     from sagewizard.sandbox.store.objects import ObjectStore
@@ -40,6 +40,9 @@ _PLACES = (
     (_FILES, "datasets/tabular/uci_abalone/abalone.csv", "abalone", "abalone.csv"),
     (_FILES, "datasets/tabular/iris/iris.data", "iris", "iris.data"),
 )
+# The same for what tutorials read in another form than the dataset's own file has.
+_LIBSVM = (_FILES, "datasets/tabular/uci_abalone/abalone.libsvm", "abalone", "abalone.csv")
+_SEXES = {"M": 1, "F": 2, "I": 3}
 _URI = re.compile(rb"s3://([a-z0-9.\-]{3,63})")
 _CONFIG = ("example-notebooks-data-config", "config/data_config.json")
 _READING = frozenset({"GET", "HEAD"})
@@ -52,10 +55,11 @@ def is_example_bucket(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A file of this machine and the key under which an example bucket has it."""
+    """A file of this machine, the key under which an example bucket has it, and the form it has there."""
 
     key: str
     path: Path
+    form: Callable[[bytes], bytes] | None = None
 
 
 class ExampleBuckets:
@@ -100,7 +104,7 @@ class ExampleBuckets:
         for offer in self._offers(bucket, key):
             try:
                 self._copy(bucket, offer)
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 _log.warning("%s cannot be served as s3://%s/%s: %s", offer.path, bucket, offer.key, error)
 
     def explain(self, bucket: str, key: str) -> AwsError | None:
@@ -109,7 +113,9 @@ class ExampleBuckets:
             return None
         data = "SAGEWIZARD_DATA"
         places = [f"${data}/{bucket}/{key}"]
-        places += [f"${data}/{f}/{n}" for p, k, f, n in _PLACES if k == key and p.fullmatch(bucket)]
+        places += [
+            f"${data}/{f}/{n}" for p, k, f, n in (*_PLACES, _LIBSVM) if k == key and p.fullmatch(bucket)
+        ]
         state = f"{data} is {self._data}" if self._data is not None else f"{data} is not set"
         text = (
             f"The specified key does not exist. The sandbox has no copy of s3://{bucket}/{key}. Put the file"
@@ -119,11 +125,12 @@ class ExampleBuckets:
         return AwsError("NoSuchKey", text, 404, fields={"Key": key})
 
     def _offers(self, bucket: str, key: str) -> Iterator[Offer]:
-        for pattern, known, folder, name in _PLACES:
+        for place in (*_PLACES, _LIBSVM):
+            pattern, known, folder, name = place
             if key in ("", known) and pattern.fullmatch(bucket):
                 path = self._dataset(folder, name)
                 if path is not None:
-                    yield Offer(known, path)
+                    yield Offer(known, path, abalone_as_libsvm if place is _LIBSVM else None)
         if self._data is None:
             return
         own = self._data / bucket
@@ -150,8 +157,11 @@ class ExampleBuckets:
         with self._lock:
             if self._copied.get((bucket, offer.key)) == seen and self._objects.head(bucket, offer.key):
                 return
-            with offer.path.open("rb") as file:
-                self._objects.put(bucket, offer.key, file)
+            if offer.form is not None:
+                self._objects.put(bucket, offer.key, offer.form(offer.path.read_bytes()))
+            else:
+                with offer.path.open("rb") as file:
+                    self._objects.put(bucket, offer.key, file)
             self._copied[bucket, offer.key] = seen
 
     def _write_config(self) -> None:
@@ -160,6 +170,21 @@ class ExampleBuckets:
         body = orjson.dumps({"default": "sagemaker-example-files-prod-us-east-1"})
         if self._objects.head(bucket, key) is None:
             self._objects.put(bucket, key, body, content_type="application/json")
+
+
+def abalone_as_libsvm(table: bytes) -> bytes:
+    """Write UCI's abalone table as tutorials read it: rings, then 1:sex (M 1, F 2, I 3) to 8:shell weight.
+
+    ValueError where a line has other than nine columns or another sex.
+    """
+    lines = []
+    for number, line in enumerate(table.decode("ascii").split(), 1):
+        sex, *measures, rings = line.split(",")
+        if len(measures) != 7 or sex not in _SEXES:
+            raise ValueError(f"line {number} is not one of UCI's abalone table")
+        values = " ".join(f"{place}:{value}" for place, value in enumerate(measures, 2))
+        lines.append(f"{rings} 1:{_SEXES[sex]} {values}\n")
+    return "".join(lines).encode()
 
 
 def of_server(objects: ObjectStore, folder: Path) -> ExampleBuckets:

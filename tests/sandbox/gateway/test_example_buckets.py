@@ -65,6 +65,23 @@ def test_a_file_at_bucket_and_key_in_the_data_folder_is_served_and_listed(s3):
     assert listed == [MNIST, "datasets/own/a.csv", "datasets/tabular/iris/iris.data"]
 
 
+def test_abalone_is_there_in_the_form_that_tutorials_read(s3, home):
+    key = "datasets/tabular/uci_abalone/abalone.libsvm"
+    table = home / "data" / "abalone" / "abalone.csv"
+    table.parent.mkdir()
+    table.write_text("M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15\nI,0.3,0.2,0.1,0.5,0.2,0.1,0.1,7\n")
+    wanted = (
+        b"15 1:1 2:0.455 3:0.365 4:0.095 5:0.514 6:0.2245 7:0.101 8:0.15\n"
+        b"7 1:3 2:0.3 3:0.2 4:0.1 5:0.5 6:0.2 7:0.1 8:0.1\n"
+    )
+    assert body(s3, "sagemaker-example-files-prod-us-east-1", key) == wanted
+    table.write_text("what,is,this\n")
+    with pytest.raises(ClientError, match=r"NoSuchKey.*abalone/abalone\.csv"):
+        body(s3, FILES, key)
+    table.unlink()
+    table.parent.rmdir()
+
+
 def test_a_link_that_leaves_the_folder_is_not_served(s3):
     with pytest.raises(ClientError, match="NoSuchKey"):
         body(s3, FILES, "outside")
