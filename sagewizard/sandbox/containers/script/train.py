@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.sandbox.containers.contract import AlgorithmError, CustomerError, run_training
+from sagewizard.sandbox.containers.joblog import JobLog
 from sagewizard.sandbox.containers.script import environment, images, packages, source
 from sagewizard.sandbox.containers.script.world import FALLBACK_NOTE, Ended, open_world, run
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from sagewizard.clock import Clock
     from sagewizard.sandbox.containers.contract import TrainingContainer
     from sagewizard.sandbox.containers.script.world import World
 
@@ -62,7 +64,7 @@ def error_message(errors: str, length: int) -> str:
 
 def main() -> int:
     """Run the job the environment describes; the exit code is that of the container."""
-    return run_training(train)
+    return run_training(train, new_log=_ToolkitJobLog)
 
 
 def train(container: TrainingContainer, environ: Mapping[str, str] | None = None) -> None:
@@ -160,6 +162,21 @@ def _config(base: Path, name: str) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+class _ToolkitJobLog(JobLog):
+    """The log of a framework container, where the toolkit says why the job failed."""
+
+    def error(self, text: str) -> None:
+        """Write that the job failed and why, as two records."""
+        head, reason = ExecuteUserScriptError.label, text.removeprefix(f"{ExecuteUserScriptError.label}: ")
+        for part in (head, reason):
+            self.line(f"{_stamp(self.clock)} sagemaker-training-toolkit ERROR    {part}")
+
+
+def _stamp(clock: Clock) -> str:
+    now = datetime.fromtimestamp(clock.now(), UTC)
+    return f"{now:%Y-%m-%d %H:%M:%S},{now.microsecond // 1000:03d}"
+
+
 class _Log:
     """The toolkit's own lines: time, name, level, message."""
 
@@ -167,9 +184,7 @@ class _Log:
         self._container = container
 
     def line(self, name: str, text: str) -> None:
-        now = datetime.fromtimestamp(self._container.clock.now(), UTC)
-        stamp = f"{now:%Y-%m-%d %H:%M:%S},{now.microsecond // 1000:03d}"
-        self._container.log.line(f"{stamp} {name} INFO     {text}")
+        self._container.log.line(f"{_stamp(self._container.clock)} {name} INFO     {text}")
 
     def announce(self, told: Mapping[str, str], command: str) -> None:
         """Write what the script is told and how it is started."""

@@ -65,7 +65,10 @@ def test_a_script_that_exits_3_fails_the_job_with_its_words(bench):
         "AlgorithmError: ExecuteUserScriptError:\nExitCode 3\n"
         'ErrorMessage "the data is bad"\nCommand "/miniconda3/bin/python train.py"'
     )
-    assert "so far" in bench.job_log(job)
+    log = bench.job_log(job)
+    assert "so far" in log
+    assert "sagemaker-training-toolkit ERROR    Reporting training FAILURE\n" in log
+    assert "sagemaker-training-toolkit ERROR    ExecuteUserScriptError:\nExitCode 3\n" in log
 
 
 def test_a_traceback_is_in_the_failure_reason_and_whole_in_the_log(bench):
