@@ -1,4 +1,4 @@
-"""What Home and the app's frame do by keys and mouse: search, first start, copy, reminders, small terminals."""
+"""What Home and the frame do by keys and mouse: search, first start, copy, reminders, small terminals."""
 
 from __future__ import annotations
 
