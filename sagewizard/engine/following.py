@@ -37,9 +37,9 @@ class JobWatch:
         self._looks = 0
 
     @property
-    def looks(self) -> int:
-        """How often the job was looked at."""
-        return self._looks
+    def seen(self) -> bool:
+        """Whether a look has found it."""
+        return bool(self._status)
 
     def changes(self) -> bool:
         """Tell whether the next look is worth showing among the calls: the first one is."""

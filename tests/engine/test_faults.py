@@ -480,3 +480,57 @@ def test_a_job_that_ends_before_it_can_be_stopped_counts_as_ended(engine, target
         fakes._Operations.StopTrainingJob = plain
     assert not report.failed
     assert [entry.note for entry in ledger.all() if entry.kind == "training-job"] == ["ended: Completed"]
+
+
+DENIED = ("AccessDeniedException", "not authorized")
+
+
+@pytest.mark.parametrize("operation", CREATES)
+def test_what_a_lost_answer_made_is_not_entered_as_refused(engine, target, settings, fakes, operation):
+    from botocore.exceptions import ConnectionClosedError
+
+    class Once(list):
+        """Hits the second try, after the first was carried out and its answer was lost."""
+
+        def __bool__(self):
+            return target.calls[operation] > 1 and len(self) > 0
+
+    target.after[operation] = [ConnectionClosedError(endpoint_url="http://x")]
+    target.faults[operation] = Once([fakes.client_error(*DENIED, operation)])
+    end = run(engine)[-1]
+    assert isinstance(end, ev.RunFailed)
+    assert "no permission" in end.message
+    assert end.alive
+    assert isinstance(run(engine, run_id=end.run_id)[-1], ev.RunFinished)
+    assert not left(target)
+    assert len(target.jobs) == 1
+
+
+def test_a_refusal_while_going_on_does_not_close_the_row_of_an_earlier_try(engine, target, settings, fakes):
+    target.faults["DescribeTrainingJob"] = [fakes.client_error(*DENIED, "DescribeTrainingJob")]
+    end = run(engine)[-1]
+    assert [resource.kind for resource in end.alive] == ["training-job"]
+    target.faults["CreateTrainingJob"] = [fakes.client_error(*DENIED, "CreateTrainingJob")]
+    again = run(engine, run_id=end.run_id)[-1]
+    assert [resource.kind for resource in again.alive] == ["training-job"]
+    assert isinstance(run(engine, run_id=end.run_id)[-1], ev.RunFinished)
+    assert len(target.jobs) == 1
+
+
+def test_what_is_not_found_right_after_it_was_made_is_waited_for(engine, target, fakes):
+    for operation in ("DescribeTrainingJob", "DescribeEndpoint", "DescribeTransformJob"):
+        missing = fakes.client_error("ValidationException", "Requested resource not found.", operation)
+        target.faults[operation] = [missing] * 3
+    assert isinstance(run(engine)[-1], ev.RunFinished)
+    assert not left(target)
+
+
+@pytest.mark.parametrize("operation", ["DeleteEndpoint", "DeleteEndpointConfig", "DeleteModel"])
+def test_a_deletion_whose_answer_was_lost_is_done(engine, target, operation):
+    from botocore.exceptions import ConnectionClosedError
+
+    target.after[operation] = [ConnectionClosedError(endpoint_url="http://x")]
+    end = run(engine)[-1]
+    assert isinstance(end, ev.RunFinished)
+    assert end.alive == ()
+    assert not left(target)

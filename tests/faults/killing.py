@@ -21,13 +21,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3  # noqa: F401  # what a client loads is loaded once, here
+import boto3  # what a client loads is loaded once, here
 import numpy  # noqa: F401
 import pandas  # noqa: F401
 import sklearn.datasets
 import sklearn.metrics
 import sklearn.model_selection  # noqa: F401
 from botocore.endpoint import Endpoint
+from botocore.loaders import JSONFileLoader
 
 from sagewizard import cli
 from sagewizard import settings as settings_module
@@ -98,6 +99,21 @@ class Counter:
             return answer
 
         return wrapped
+
+
+def warm():
+    """Read the descriptions of the services once for all clients: parsing them is much of their work."""
+    load, known = JSONFileLoader.load_file, {}
+
+    def loading(loader, path):
+        if path not in known:
+            known[path] = load(loader, path)
+        return known[path]
+
+    JSONFileLoader.load_file = loading
+    session = boto3.session.Session("key", "secret", region_name="us-east-1")
+    for service in ("sagemaker", "sagemaker-runtime", "logs", "s3"):
+        session.client(service)
 
 
 def start(arguments, moment=None, report=None):
@@ -207,6 +223,7 @@ def main():
     chance = random.Random(seed)
     settings = settings_module.load()
     began = time.monotonic()
+    warm()
     lengths = {recipe: length(recipe) for recipe in recipes}
     done = creating = resumed = teardowns = 0
     remains: list[str] = []

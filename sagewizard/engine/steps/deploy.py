@@ -168,7 +168,8 @@ def _until_in_service(context: RunContext, name: str, instance_type: str, count:
         try:
             answer = context.api("sagemaker", "DescribeEndpoint", show=watch.changes(), EndpointName=name)
         except Exception as error:
-            if not says_gone(error) or watch.looks == 1:
+            # One that was never seen may only not be found yet; the wait has patience with that.
+            if not says_gone(error) or not watch.seen:
                 raise
             raise gone(context, name) from error
         status = answer["EndpointStatus"]
@@ -176,11 +177,17 @@ def _until_in_service(context: RunContext, name: str, instance_type: str, count:
         watch.log(last=status == "Failed")
         return answer
 
-    answer = wait_until(
-        look, lambda seen: seen["EndpointStatus"] not in CHANGING, clock=context.clock, cancel=context.cancel,
-        every=context.target.poll_seconds, limit=WAIT_LIMIT, what=f"The endpoint {name}",
-        remedy="Resume the run to go on waiting, or tear it down.",
-    )  # fmt: skip
+    try:
+        answer = wait_until(
+            look, lambda seen: seen["EndpointStatus"] not in CHANGING, clock=context.clock,
+            cancel=context.cancel, every=context.target.poll_seconds, limit=WAIT_LIMIT,
+            what=f"The endpoint {name}",
+            remedy="Resume the run to go on waiting, or tear it down.",
+        )  # fmt: skip
+    except Exception as error:
+        if not says_gone(error):
+            raise
+        raise gone(context, name) from error
     if answer["EndpointStatus"] != "InService":
         reason = answer.get("FailureReason") or f"its status is {answer['EndpointStatus']}"
         raise JobFailedError(
