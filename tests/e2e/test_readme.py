@@ -55,3 +55,11 @@ def test_every_command_it_names_exists(command):
     known = command("--help").stdout
     for name in set(re.findall(r"sagewizard ([a-z]+)", README)):
         assert re.search(rf"^ +{name}\b", known, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("start", ["$ sagewizard recipes new", "$ sagewizard explain"])
+def test_short_commands_print_what_stands_below_them(command, start, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, *shown = block(start).splitlines()
+    done = command(*first.removeprefix("$ sagewizard ").split())
+    assert done.stdout.splitlines() == shown
