@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from typing import NoReturn
 
 
@@ -34,12 +35,19 @@ def run(*, instructor: bool = False, replay: tuple[str, float, str] | None = Non
         wanted, speed, step = replay
         played = open_replay(wanted, home, speed=speed, from_step=step)
     app = SageWizardApp(home, instructor=instructor, replay=played)
-    app.run()
-    app.control.settle(0.15)
-    for line in farewell(app.control):
-        print(line)  # noqa: T201  # the app has gone: this is for the shell
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # The end of the interpreter would wait for threads that upload, and take all modules apart: half a second
-    # that nobody has to wait for. What threads do is safe to leave at any moment.
-    os._exit(app.return_code or 0)
+    app.ends_process = True
+    code = 1
+    try:
+        app.run()
+        app.control.settle(0.15)
+        for line in farewell(app.control):
+            print(line)  # noqa: T201  # the app has gone: this is for the shell
+        code = app.return_code or 0
+    except Exception:  # this process must not come back from here: see below
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # The end of the interpreter would wait for threads that read keys or upload, and take all modules
+        # apart: half a second that nobody has to wait for. What threads do is safe to leave at any moment.
+        os._exit(code)

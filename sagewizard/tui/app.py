@@ -72,6 +72,8 @@ class SageWizardApp(App[None]):
         self._control: RunControl | None = None
         self._replay = replay
         self.farewell: list[str] = []
+        self.ends_process = False
+        """Whether the process ends with the app: then nothing waits for threads; `farewell` stays empty."""
         self._started = True
         """Until the first look at what is alive: that one tells of everything."""
         self._reminded: dict[str, float] = {}
@@ -366,7 +368,11 @@ class SageWizardApp(App[None]):
         self.control.detach()
         if self._replay is not None:
             self._replay.left()
-        self.farewell = farewell(self.control)
+        if self.ends_process:
+            # Textual waits 0.1 to 0.2 s for its thread that reads keys; the process ends it sooner.
+            vars(self._driver)["_key_thread"] = None
+        else:
+            self.farewell = farewell(self.control)
         self.exit()
 
     # Keys and commands
