@@ -38,7 +38,10 @@ _RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "logs": ("arn:aws:logs:*:ACCOUNT:log-group:/aws/sagemaker/*",),
     "s3-bucket": ("arn:aws:s3:::sagemaker-*-ACCOUNT",),
     "s3-object": ("arn:aws:s3:::sagemaker-*-ACCOUNT/sagewizard/*",),
-    "own-role": ("arn:aws:iam::ACCOUNT:role/SageWizardExecutionRole",),
+    "scheduler": ("arn:aws:scheduler:*:ACCOUNT:schedule/default/sw-*",),
+    "own-role": ("arn:aws:iam::ACCOUNT:role/SageWizard*Role",),
+    # Lists are of an account, not of a thing in it.
+    "sagemaker-list": ("*",),
 }
 _INTRODUCTION: Final = (
     "Every call that SageWizard makes on AWS, by the step that makes it, and the IAM action it needs. "
@@ -47,10 +50,12 @@ _INTRODUCTION: Final = (
 )
 _HOW_TO_READ: Final = (
     "In the policies, replace ACCOUNT by the account number, EXECUTION-ROLE-ARN by the role that SageMaker "
-    "takes on for the jobs, and in China or GovCloud `arn:aws` by the partition. The names of what is made "
+    "takes on for the jobs, SCHEDULER-ROLE-ARN by the one of `--ttl` (leave it and the schedules "
+    "out without `--ttl`), and in China or GovCloud `arn:aws` by the partition. The names of what is made "
     "begin with `sw-` and objects lie under `sagewizard/`, so the policy lets nothing else be changed."
 )
 _S3_BUCKET: Final = ("s3:ListBucket", "s3:GetBucketLocation", "s3:CreateBucket")
+_LIST_OF_ONE: Final = ("sagemaker:ListTags", "sagemaker:ListTrainingJobsForHyperParameterTuningJob")
 _IAM_OWN_ROLE: Final = ("iam:CreateRole", "iam:DeleteRole", "iam:PutRolePolicy", "iam:TagRole")
 
 
@@ -97,8 +102,11 @@ def policy(wanted: Iterable[str]) -> dict[str, Any]:
             "Resource": list(_RESOURCES.get(group, ("*",))),
         }
         if group == "pass-role":
-            statement["Resource"] = ["EXECUTION-ROLE-ARN"]
-            statement["Condition"] = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+            passed = {"EXECUTION-ROLE-ARN": "sagemaker.amazonaws.com"}
+            if "scheduler" in groups:
+                passed["SCHEDULER-ROLE-ARN"] = "scheduler.amazonaws.com"
+            statement["Resource"] = list(passed)
+            statement["Condition"] = {"StringEquals": {"iam:PassedToService": list(passed.values())}}
         statements.append(statement)
     return {"Version": "2012-10-17", "Statement": statements}
 
@@ -107,6 +115,8 @@ def _group(action: str) -> str:
     service = action.partition(":")[0]
     if action == "iam:PassRole":
         return "pass-role"
+    if service == "sagemaker" and action.startswith("sagemaker:List") and action not in _LIST_OF_ONE:
+        return "sagemaker-list"
     if action in _IAM_OWN_ROLE:
         return "own-role"
     if service == "s3":
@@ -119,7 +129,7 @@ def document(calls: Mapping[str, Mapping[str, Iterable[str]]], titles: Mapping[s
 
     Parts come in the order of `titles`; the parts named `doctor` and `create-role` get a policy of their own.
     """
-    apart = ("doctor", "create-role")
+    apart = ("ttl", "billed", "doctor", "create-role", "create-ttl-role")
     lines = [
         "# What AWS has to allow",
         "",
@@ -136,8 +146,11 @@ def document(calls: Mapping[str, Mapping[str, Iterable[str]]], titles: Mapping[s
             lines.append(f"| {title} | {call} | {allowed} |")
     sections = [
         ("To run recipes", [part for part in titles if part not in apart]),
+        ("For `--ttl`, beyond that", ["ttl"]),
+        ("For `sagewizard cost --billed`, beyond that", ["billed"]),
         ("For `sagewizard doctor --target aws`, beyond that", ["doctor"]),
         ("For `sagewizard doctor --target aws --create-role`, beyond that", ["create-role"]),
+        ("For `sagewizard doctor --target aws --create-ttl-role`, beyond that", ["create-ttl-role"]),
     ]
     granted: set[str] = set()
     for heading, parts in sections:

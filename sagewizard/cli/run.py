@@ -291,15 +291,16 @@ def _report(
     simulated = target.simulated
     if isinstance(end, ev.RunFailed):
         show_problem(end.message, end.remedy, err, where=end.where)
-        show_alive(end.alive, run_id, simulated, err)
         if end.resumable:
             err.line(go_on)
+        # What goes on costing is the last thing that is said.
+        show_alive(end.alive, run_id, simulated, err)
         return end.exit_code
     if isinstance(end, ev.RunCancelled):
         err.line(_("Stopped.") if end.resumable else _("Stopped; nothing was created."))
-        show_alive(end.alive, run_id, simulated, err)
         if end.resumable:
             err.line(go_on)
+        show_alive(end.alive, run_id, simulated, err)
         return end.exit_code
     if not isinstance(end, ev.RunFinished):
         return int(ExitCode.JOB_FAILED)
@@ -313,7 +314,7 @@ def _report(
             outcome, recipe, target, named, end, out.ink, until=options.until, keep=options.keep
         ):
             out.line(line)
-    show_alive(end.alive, run_id, simulated, err)
     if not end.complete and not options.quiet:
         err.line(go_on)
+    show_alive(end.alive, run_id, simulated, err)
     return end.exit_code

@@ -29,8 +29,8 @@ def recorded(record_module, tmp_path_factory):
     known: list[tuple[str, str, bool]] = []
 
     def watch(service, operation, params):
-        if operation.startswith("Create") and service == "sagemaker":
-            (name,) = [value for key, value in params.items() if key == f"{operation[6:]}Name"]
+        if operation.startswith("Create") and service in ("sagemaker", "scheduler"):
+            (name,) = [value for key, value in params.items() if key in (f"{operation[6:]}Name", "Name")]
             open_rows = {entry.name for entry in Ledger(settings.ledger).alive()}
             known.append((operation, name, name in open_rows))
 

@@ -16,11 +16,12 @@ import boto3
 from botocore.awsrequest import AWSResponse
 
 from sagewizard import events as ev
-from sagewizard.aws import doctor, permissions, role_making
+from sagewizard.aws import billed, doctor, permissions, role_making, ttl_role
 from sagewizard.aws import session as sessions
-from sagewizard.engine import Engine, inventory, uploads
+from sagewizard.engine import Engine, discovery, inventory, log_removal, uploads
 from sagewizard.engine.ledger import Ledger
 from sagewizard.engine.steps import STEPS, Step
+from sagewizard.engine.ttl import Ttl
 from sagewizard.recipe import finding
 from sagewizard.sandbox import launcher
 from sagewizard.settings import Settings
@@ -31,9 +32,13 @@ TITLES = {
     "open": "before the first step",
     "plan": "plan (quotas, prices)",
     **{name: f"step {name}" for name in STEPS},
+    "resources": "`resources`",
     "clean": "`teardown`, with jobs at work",
+    "ttl": "`--ttl`, before the first step",
+    "billed": "`cost --billed`",
     "doctor": "`doctor`",
     "create-role": "`doctor --create-role`",
+    "create-ttl-role": "`doctor --create-ttl-role`",
 }
 
 
@@ -71,6 +76,10 @@ class Session:
 
 def _no_quotas(**_more):
     return AWSResponse("https://nowhere.invalid", 200, {}, None), {"Quotas": []}
+
+
+def _no_costs(**_more):
+    return AWSResponse("https://nowhere.invalid", 200, {}, None), {"ResultsByTime": []}
 
 
 class Recording:
@@ -148,7 +157,8 @@ def record(settings: Settings, recording: Recording | None = None) -> Recording:
             target.prices.hourly("eu-west-1", "ml.m5.large", "Training")
             # Prices are asked for in whichever step meters first; here, once and for all.
             target.prices = _Known(target.prices)
-        _run(target, settings, whole)
+        _run(target, settings, whole, ttl=Ttl(7200))
+        _renew(target, settings, digits, address)
         with mock.patch.object(uploads, "PART_BYTES", 2**24):
             for operation, changes in (
                 ("CreateTrainingJob", {}),
@@ -160,6 +170,7 @@ def record(settings: Settings, recording: Recording | None = None) -> Recording:
         user = sessions.Identity("123456789012", "arn:aws:iam::123456789012:user/ada")
         with mock.patch.object(sessions, "identify", lambda *_a, **_k: user):
             opened(recording, settings, address, "eu-west-1")
+        _look_and_clean(recording, target, settings)
         _examine(recording, settings, address)
     return recording
 
@@ -172,6 +183,29 @@ class _Known:
         from sagewizard.aws.prices import TablePrices
 
         return TablePrices().hourly(region, instance_type, component)
+
+
+def _renew(target, settings, recipe, address) -> None:
+    """Put off the end of an endpoint by its use; make its schedule anew where somebody deleted it."""
+    run_id = _run(target, settings, recipe, until="deploy", keep=True, ttl=Ttl(7200))[0].run_id
+    (name,) = [e.name for e in Ledger(settings.ledger).alive(run_id=run_id) if e.kind == "endpoint"]
+    somebody = Session(address, target.region, lambda *_call: None)
+    somebody.client("scheduler").delete_schedule(Name=name)
+    _run(target, settings, recipe, run_id=run_id, until="predict", keep=True, ttl=Ttl(7200))
+
+
+def _look_and_clean(recording, target, settings) -> None:
+    """Find by tags, ask what is there, delete with logs and data: `resources` and `teardown --all`."""
+    engine = Engine(target, settings=settings)
+    with recording.in_part("resources"):
+        api = engine.api()
+        discovery.adopt(engine, discovery.find(engine, api))
+        rows = [e for e in Ledger(settings.ledger).alive() if inventory.belongs(engine, e)]
+        inventory.check(engine, rows)
+    with recording.in_part("clean"):
+        outcome = inventory.delete(engine, rows, cancel=threading.Event(), on_event=lambda _event: None)
+        log_removal.remove(api, Ledger(settings.ledger).all())
+    assert not outcome.failed, outcome
 
 
 def _run(target, settings, recipe, **options):
@@ -210,6 +244,22 @@ def _examine(recording, settings, address) -> None:
         iam.delete_role_policy(RoleName="SageWizardExecutionRole", PolicyName=role_making.POLICY_NAME)
         iam.delete_role(RoleName="SageWizardExecutionRole")
         del recording.calls["create-role"]["iam DeleteRolePolicy"]
+    number = account.identity.account_id
+    with recording.in_part("create-ttl-role"):
+        policy, trust = ttl_role.permissions(number), ttl_role.trust(number)
+        arn = role_making.create(
+            iam, "SageWizardSchedulerRole", policy, owner="ada", trust=trust, policy_name=ttl_role.POLICY_NAME
+        )
+        iam.delete_role_policy(RoleName="SageWizardSchedulerRole", PolicyName=ttl_role.POLICY_NAME)
+        del recording.calls["create-ttl-role"]["iam DeleteRolePolicy"]
+    with recording.in_part("ttl"):
+        assert ttl_role.problem(iam, arn) == ""
+    with recording.in_part("create-ttl-role"):
+        iam.delete_role(RoleName="SageWizardSchedulerRole")
+    with recording.in_part("billed"):
+        costs = account.client("ce")
+        costs.meta.events.register("before-call.ce.GetCostAndUsage", _no_costs)
+        billed.ask(costs, since=0.0, now=0.0)
 
 
 def text(recording: Recording) -> str:

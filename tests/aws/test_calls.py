@@ -14,7 +14,7 @@ from sagewizard.engine import tagging
 
 pytestmark = pytest.mark.slow
 
-SERVICES = ("sagemaker", "sagemaker-runtime", "s3", "logs")
+SERVICES = ("sagemaker", "sagemaker-runtime", "s3", "logs", "scheduler")
 
 
 def test_the_document_of_permissions_is_what_the_calls_need(recorded, record_module):
