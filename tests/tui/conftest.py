@@ -15,6 +15,7 @@ from sagewizard.tui.copying import screen_text
 
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 RECORDED = Path(__file__).with_name("recorded")
+RECORDED_KINDS = Path(__file__).with_name("recorded_kinds")
 
 
 class FrozenClock:
@@ -60,6 +61,13 @@ def settings(tmp_path):
 def recorded(settings):
     """A home with one recorded run: torn down, complete, 20261121-025731-ddb9."""
     shutil.copytree(RECORDED, settings.home / "runs")
+    return settings
+
+
+@pytest.fixture
+def recorded_kinds(settings):
+    """A home with one recorded run each of a tuning, a clustering and a regression."""
+    shutil.copytree(RECORDED_KINDS, settings.home / "runs")
     return settings
 
 

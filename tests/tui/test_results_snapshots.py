@@ -16,6 +16,12 @@ from sagewizard.tui.screens.run import RunScreen
 from sagewizard.tui.screens.runs import RunsScreen
 
 RUN = "20261121-025731-ddb9"
+KINDS = {
+    "tune": ("20261121-062001-5c03", "tune"),
+    "evaluate-clusters": ("20261121-061855-7f81", "evaluate"),
+    "evaluate-regression": ("20261121-061920-b26d", "evaluate"),
+}
+"""What the panes of other kinds of models are called in the pictures: their recorded run, and the place."""
 PLACES = ("predict", "transform", "evaluate", "teardown")
 sizes = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 colours = pytest.mark.parametrize("no_color", [False, True], ids=["dark", "nocolor"])
@@ -122,3 +128,29 @@ def test_compare_looks_as_recorded(recorded, frozen, monkeypatch, wait_until, sn
         await snapshots.compare(app, pilot, named("compare", size, no_color))
 
     shot(recorded, frozen, monkeypatch, size, no_color, body)
+
+
+@colours
+@sizes
+def test_other_kinds_looks_as_recorded(
+    recorded_kinds, frozen, monkeypatch, wait_until, snapshots, size, no_color
+):
+    async def body(app, pilot):
+        await settled(app, pilot, wait_until)
+        for name, (run, place) in KINDS.items():
+            opened = []
+            app.control.open_run(run, lambda opened=opened: opened.append(RunScreen(app.control)))
+            await wait_until(pilot, lambda opened=opened: bool(opened))
+            await app.push_screen(opened[0])
+            await wait_until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.pane is not None)
+            app.screen.show(place)
+            await wait_until(pilot, lambda place=place: app.screen.place == place)
+            await settled(app, pilot, wait_until)
+            app.screen.pane.query_one(".pane-scroll").focus()
+            await pilot.pause()
+            await snapshots.compare(app, pilot, named(f"run-{name}", size, no_color))
+            app.pop_screen()
+            await pilot.pause()
+            app.control.detach()
+
+    shot(recorded_kinds, frozen, monkeypatch, size, no_color, body)
