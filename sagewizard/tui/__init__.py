@@ -39,7 +39,7 @@ def run(*, instructor: bool = False, replay: tuple[str, float, str] | None = Non
     code = 1
     try:
         app.run()
-        app.control.settle(0.15)
+        app.control.settle(0.08)
         for line in farewell(app.control):
             print(line)  # noqa: T201  # the app has gone: this is for the shell
         code = app.return_code or 0

@@ -12,7 +12,10 @@ class OnceModal(ModalScreen[Any]):
     """A modal screen whose second answer is nobody's."""
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
-        """Close with an answer; does nothing when it is closed already, or not yet there."""
-        if not (self.is_current and self.is_mounted):
+        """Close with an answer; does nothing when it is closed already, not yet there, or below another one.
+
+        Textual's own `is_current` also counts what shows through from below, and would close what is on top.
+        """
+        if not (self.app.screen is self and self.is_mounted):
             return AwaitComplete()
         return super().dismiss(result)
