@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.sandbox.control import checks, training_jobs, tuning_definitions
+from sagewizard.sandbox.control import checks, training_jobs, tuning_autotune, tuning_definitions
 from sagewizard.sandbox.control.protocol import ResourceLimitExceeded, ValidationException
 from sagewizard.sandbox.control.tuning_children import OBJECTIVE
-from sagewizard.sandbox.control.tuning_definitions import TUNING_METRIC, Definition
+from sagewizard.sandbox.control.tuning_definitions import EPOCH_NAMES, TUNING_METRIC, Definition
 from sagewizard.sandbox.tuning import Continuous, RangeProblem, SearchSpace
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 MAX_TUNABLE, MAX_HYPERPARAMETERS, MAX_METRICS = 30, 100, 20
 MAX_PARALLEL, MAX_JOBS, MAX_RANDOM_JOBS = 10, 750, 10_000
 MAX_RUNTIME = 30 * 86_400
-# The static hyperparameters from which Hyperband's MaxResource follows (API reference).
-EPOCH_NAMES = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
 MAX_EPOCHS = 20_000
 
 
@@ -32,14 +30,14 @@ def prepare(control: Control, region: str, request: dict[str, Any]) -> None:
     """Check a request and write into it what Describe shows beyond what was sent."""
     config = request["HyperParameterTuningJobConfig"]
     _check_form(request, config)
-    config.setdefault("TrainingJobEarlyStoppingType", "Off")
     single = "TrainingJobDefinition" in request
-    for item in [request["TrainingJobDefinition"]] if single else request["TrainingJobDefinitions"]:
-        ranges = (config if single else item).setdefault(
-            "ParameterRanges" if single else "HyperParameterRanges", {}
-        )
-        if ranges.get("AutoParameters"):
-            raise ValidationException("The sandbox has no AutoParameters; give the parameters their ranges.")
+    all_ranges = [
+        (config if single else item).setdefault("ParameterRanges" if single else "HyperParameterRanges", {})
+        for item in ([request["TrainingJobDefinition"]] if single else request["TrainingJobDefinitions"])
+    ]
+    tuning_autotune.choose(request)
+    config.setdefault("TrainingJobEarlyStoppingType", "Off")
+    for ranges in all_ranges:
         tuning_definitions.spell_out_ranges(ranges)
     found = tuning_definitions.definitions(request)
     spaces = [_check_ranges(definition, config["Strategy"]) for definition in found]
@@ -51,10 +49,6 @@ def prepare(control: Control, region: str, request: dict[str, Any]) -> None:
 
 
 def _check_form(request: dict[str, Any], config: dict[str, Any]) -> None:
-    if "Autotune" in request:
-        raise ValidationException(
-            "The sandbox has no Autotune; give ParameterRanges, ResourceLimits and the objective metric."
-        )
     several = "TrainingJobDefinitions" in request
     if several == ("TrainingJobDefinition" in request):
         raise ValidationException("You must specify either TrainingJobDefinition or TrainingJobDefinitions.")

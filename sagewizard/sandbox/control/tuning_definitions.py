@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TUNING_METRIC = "_tuning_objective_metric"  # the static hyperparameter that the service adds
+# The static hyperparameters from which Hyperband's MaxResource follows (API reference).
+EPOCH_NAMES = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
 RANGE_LISTS = ("IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges")
 # Members of a definition that are members of CreateTrainingJob as well.
 _TRAINING = (
@@ -54,13 +56,20 @@ def definitions(request: dict[str, Any]) -> list[Definition]:
     config = request["HyperParameterTuningJobConfig"]
     single = request.get("TrainingJobDefinition")
     if single is not None:
-        ranges = config.get("ParameterRanges") or {}
-        return [Definition("", single, ranges, config.get("HyperParameterTuningJobObjective") or {})]
+        ranges = config.get("ParameterRanges")
+        return [
+            Definition(
+                "",
+                single,
+                {} if ranges is None else ranges,
+                config.get("HyperParameterTuningJobObjective") or {},
+            )
+        ]
     return [
         Definition(
             item.get("DefinitionName", ""),
             item,
-            item.get("HyperParameterRanges") or {},
+            item.get("HyperParameterRanges", {}),
             item.get("TuningObjective") or {},
         )
         for item in request.get("TrainingJobDefinitions") or []

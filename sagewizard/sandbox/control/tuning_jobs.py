@@ -78,6 +78,7 @@ def describe_tuning_job(control: Control, region: str, request: dict[str, Any]) 
         "TrainingJobDefinition",
         "TrainingJobDefinitions",
         "WarmStartConfig",
+        "Autotune",
     ):
         if member in body["request"]:
             output[member] = body["request"][member]

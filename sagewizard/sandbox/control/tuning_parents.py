@@ -33,17 +33,15 @@ def same_data(request: dict[str, Any]) -> bool:
 def check(control: Control, region: str, request: dict[str, Any]) -> None:
     """Check that the parents have ended and fit: same objective, same number of hyperparameters.
 
-    With IdenticalDataAndAlgorithm also the same image and the same input.
+    With IdenticalDataAndAlgorithm also the same image and the same input. Of several definitions those of
+    the same name are compared, and take over from each other.
     """
     if "WarmStartConfig" not in request:
         return
     found = definitions(request)
-    if len(found) > 1:
-        raise ValidationException("A hyperparameter tuning job with a warm start can have one definition.")
     names = parent_names(request)
     if not names or len({name.lower() for name in names}) < len(names):
         raise ValidationException("WarmStartConfig must name each parent hyperparameter tuning job once.")
-    own = found[0]
     for name in names:
         parent = checks.found(control, region, TUNING_JOB, name)
         if parent.status not in _TERMINAL:
@@ -52,11 +50,15 @@ def check(control: Control, region: str, request: dict[str, Any]) -> None:
                 " be Completed, Stopped or Failed."
             )
         theirs = definitions(parent.body["request"])
-        if len(theirs) > 1:
+        pairs = [(own, other) for own in found for other in theirs if own.name == other.name]
+        if not pairs:
             raise ValidationException(
-                f"The parent hyperparameter tuning job [{name}] has several definitions."
+                f"None of the training job definitions of the parent hyperparameter tuning job [{name}],"
+                f" [{', '.join(other.name or 'unnamed' for other in theirs)}], is among those of this one,"
+                f" [{', '.join(own.name or 'unnamed' for own in found)}]."
             )
-        _compare(own, theirs[0], name, identical=same_data(request))
+        for own, other in pairs:
+            _compare(own, other, name, identical=same_data(request))
 
 
 def _compare(own: Definition, other: Definition, name: str, *, identical: bool) -> None:
@@ -99,16 +101,23 @@ def _inputs(definition: Definition) -> list[tuple[str, str]]:
     )
 
 
-def parent_trials(control: Control, tuning: Resource) -> list[Trial]:
-    """Return what the parents found out; static hyperparameters of a parent count as values as well."""
-    trials: list[Trial] = []
+def parent_trials(control: Control, tuning: Resource) -> list[list[Trial]]:
+    """Return what the parents found out, for each definition of a tuning job.
+
+    Static hyperparameters of a parent count as values as well.
+    """
+    own = [definition.name for definition in definitions(tuning.body["request"])]
+    trials: list[list[Trial]] = [[] for _ in own]
     for parent in _parents(control, tuning):
-        static = definitions(parent.body["request"])[0].body.get("StaticHyperParameters") or {}
+        theirs = definitions(parent.body["request"])
         for job in tuning_children.stored_children(control.repository, parent):
+            definition = theirs[job.body["tuning"]["definition"]]
             objective = tuning_children.objective_of(job)
-            if objective is not None:
-                values = {**static, **job.body["tuning"]["values"]}
-                trials.append(Trial(values, objective, source=parent.arn))
+            if objective is None or definition.name not in own:
+                continue
+            static = definition.body.get("StaticHyperParameters") or {}
+            values = {**static, **job.body["tuning"]["values"]}
+            trials[own.index(definition.name)].append(Trial(values, objective, source=parent.arn))
     return trials
 
 

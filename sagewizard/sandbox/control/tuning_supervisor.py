@@ -271,7 +271,7 @@ class Tuner:
             mine = [c for c in self._children if c.definition == definition and not c.lost]
             mine.sort(key=lambda child: child.slot)
             trials = [Trial(child.values, child.objective, child.running) for child in mine]
-            values = self._strategies[definition].suggest(len(mine), [*self._parents, *trials])
+            values = self._strategies[definition].suggest(len(mine), [*self._parents[definition], *trials])
             if values is not None:
                 return definition, values
         return None

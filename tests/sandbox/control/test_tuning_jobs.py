@@ -386,3 +386,52 @@ def test_a_request_has_one_definition_or_several_and_not_both(tuning):
     request["TrainingJobDefinitions"] = [tuning.definition()]
     with pytest.raises(ClientError, match="each definition must have its own TuningObjective"):
         client.create_hyper_parameter_tuning_job(**request)
+
+
+def autotuned(tuning, **changes):
+    """Run a tuning job whose open members Autotune chooses, and describe it."""
+    settings = tuning.settings(ResourceLimits={"MaxParallelTrainingJobs": 4})
+    del settings["ParameterRanges"]
+    settings |= changes
+    return tuning.run(settings=settings, Autotune={"Mode": "Enabled"})
+
+
+def test_autotune_chooses_ranges_limits_and_ends_where_nothing_is_said_of_them(tuning):
+    found = autotuned(tuning)
+    config = found["HyperParameterTuningJobConfig"]
+    chosen = {
+        item["Name"]: (item["MinValue"], item["MaxValue"], item["ScalingType"])
+        for member in ("ContinuousParameterRanges", "IntegerParameterRanges")
+        for item in config["ParameterRanges"][member]
+    }
+    assert chosen["learning_rate"] == ("1e-05", "1.0", "Logarithmic")
+    assert chosen["mini_batch_size"] == ("100", "5000", "Linear")
+    assert {"wd", "l1"} < set(chosen)
+    assert config["ResourceLimits"]["MaxNumberOfTrainingJobs"] == 20
+    assert config["TrainingJobEarlyStoppingType"] == "Auto"
+    assert config["TuningJobCompletionCriteria"] == {
+        "ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}
+    }
+    assert found["Autotune"] == {"Mode": "Enabled"}
+
+
+def test_an_example_value_narrows_a_range_and_stays_where_nothing_can_be_tuned(tuning):
+    hints = {"wd": "0.001", "loss": "logistic", "mini_batch_size": "auto", "learning_rate": "1e9"}
+    auto = [{"Name": name, "ValueHint": hint} for name, hint in hints.items()]
+    found = autotuned(tuning, ParameterRanges={"AutoParameters": auto})
+    ranges = found["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    chosen = {
+        item["Name"]: (float(item["MinValue"]), float(item["MaxValue"]))
+        for member in ("ContinuousParameterRanges", "IntegerParameterRanges")
+        for item in ranges[member]
+    }
+    assert chosen == {"wd": (0.0001, 0.01), "mini_batch_size": (100, 5000), "learning_rate": (1e-5, 1)}
+    assert found["TrainingJobDefinition"]["StaticHyperParameters"]["loss"] == "logistic"
+
+
+def test_without_autotune_its_parameters_are_refused(tuning):
+    auto = [{"Name": "wd", "ValueHint": "0.1"}]
+    settings = tuning.settings(ParameterRanges={"AutoParameters": auto})
+    code, message = refusal(tuning, settings=settings)
+    assert code == "ValidationException"
+    assert message.startswith("AutoParameters are for Autotune.")
