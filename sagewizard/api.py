@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sagewizard.engine.ttl import Ttl
+    from sagewizard.engine.tuned import Tuned
     from sagewizard.recipe.recipe import Recipe
+    from sagewizard.settings import Settings
     from sagewizard.target import Target
 
 
@@ -34,7 +36,9 @@ class RunResult:
 
     `metrics` by name (for two classes: accuracy, precision, recall, f1, mcc, roc_auc, ...); `confusion[i][j]`
     counts the rows of `labels[i]` that were predicted as `labels[j]`; `usd` is the bill, in the sandbox what
-    AWS would charge for the same seconds; `alive` is what is still there, empty after a whole run.
+    AWS would charge for the same seconds; `alive` is what is still there, empty after a whole run. `tuning`
+    has the trials of an automatic tuning (`trials`, each with `hyperparameters`, `objective` and `status`;
+    `best` is the name of the best one and `best_objective` its value), None when nothing was tuned.
     """
 
     run_id: str
@@ -46,6 +50,7 @@ class RunResult:
     simulated: bool = True
     complete: bool = True
     alive: tuple[AliveResource, ...] = ()
+    tuning: Tuned | None = None
 
 
 def run(
@@ -112,7 +117,16 @@ def run(
         simulated=end.simulated,
         complete=end.complete,
         alive=end.alive,
+        tuning=_tuning(home, folder),
     )
+
+
+def _tuning(home: Settings, folder: Path) -> Tuned | None:
+    """Read what the run keeps of its tuning: also of one that an earlier session has finished."""
+    from sagewizard.engine import state
+    from sagewizard.engine.tuned import tuned
+
+    return tuned(home, state.load(folder))
 
 
 def error_of(event: RunFailed) -> SageWizardError:

@@ -233,3 +233,17 @@ def test_mnist_reaches_the_promised_f1(sandbox, data_folder):
     assert loaded.rows == {"train": 50_000, "validation": 10_000, "test": 10_000}
     compared = of(events, ev.PredictionsCompared)
     assert [event.requests for event in compared] == [100, 1]
+
+
+def test_a_run_from_python_returns_its_trials_and_the_best(sandbox, monkeypatch):
+    import sagewizard
+
+    target, settings = sandbox
+    monkeypatch.setenv("SAGEWIZARD_HOME", str(settings.home))
+    wanted = {"tune.enabled": "true", "tune.jobs": 2, "train.epochs": 1}
+    tuning = sagewizard.run("digits-linear-learner", target, settings=wanted, until="tune").tuning
+    assert tuning is not None and tuning.finished
+    assert [trial.status for trial in tuning.trials] == ["Completed"] * 2
+    assert all({"wd", "learning_rate"} < set(trial.hyperparameters) for trial in tuning.trials)
+    best = max(tuning.trials, key=lambda trial: trial.objective)
+    assert (tuning.best, tuning.best_objective) == (best.name, best.objective)
