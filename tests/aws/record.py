@@ -165,7 +165,11 @@ def record(settings: Settings, recording: Recording | None = None) -> Recording:
                 ("CreateHyperParameterTuningJob", {"tune.enabled": "true", "tune.jobs": "10"}),
                 ("CreateTransformJob", {"predict.delete_endpoint": "true"}),
             ):
-                _stop_at(recording, target, settings, digits.with_settings(changes), operation)
+                # A job may have ended before it could be stopped, on a machine that is busy.
+                for _attempt in range(5):
+                    _stop_at(recording, target, settings, digits.with_settings(changes), operation)
+                    if f"Stop{operation.removeprefix('Create')}" in recording.operations:
+                        break
         # A user who names no role; in the sandbox everybody has taken one on.
         user = sessions.Identity("123456789012", "arn:aws:iam::123456789012:user/ada")
         with mock.patch.object(sessions, "identify", lambda *_a, **_k: user):
