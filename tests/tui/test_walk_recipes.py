@@ -96,6 +96,11 @@ async def walk(app, pilot, wait_until, *, seconds=60.0, look=None):
         place = app.screen.place
         if place == "algorithm":
             await wait_until(pilot, lambda: app.screen.pane.query_one("OptionForm").current is not None)
+            asked = [option.path for option in app.control.recipe.asked("train")]
+            first = list(app.screen.pane.query("FormRow"))[: len(asked)]
+            assert [row.option.path for row in first] == asked
+            states = [str(row.query_one(".form-state").render()) for row in first]
+            assert all(state == "for you to decide" or state.startswith("~ changed") for state in states)
         else:
             await do_step(app, pilot, wait_until, place, seconds)
             if look is not None:
