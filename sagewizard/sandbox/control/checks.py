@@ -58,9 +58,17 @@ def known_image(uri: str) -> Container:
         raise ValidationException(f"Requested image {uri} not found. {detail}".rstrip()) from None
 
 
+_ELSEWHERE = (
+    " Error message from S3: The bucket you are attempting to access must be addressed using the specified"
+    " endpoint. Please send all future requests to this endpoint."
+)
+
+
 def input_objects(control: Control, region: str, uri: str, data_type: str, role: str) -> None:
     """Raise the service's error unless objects exist where an input points to."""
     bucket, key = split_s3_uri(uri)
+    info = control.services.objects.bucket(bucket)
+    elsewhere = info is not None and info.region != region
     try:
         if data_type == "S3Prefix":
             there = next(iter(control.services.objects.list(bucket, key)), None) is not None
@@ -68,11 +76,12 @@ def input_objects(control: Control, region: str, uri: str, data_type: str, role:
             there = control.services.objects.head(bucket, key) is not None
     except NoSuchBucket:
         there = False
-    if not there:
+    if not there or elsewhere:
         raise ValidationException(
             f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure'
             f" that the bucket exists in the selected region ({region}), that objects exist under that S3"
             f' prefix, and that the role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".'
+            + (_ELSEWHERE if elsewhere else "")
         )
 
 

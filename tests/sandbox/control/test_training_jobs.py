@@ -45,6 +45,17 @@ def test_a_job_runs_to_completed_with_every_field_the_sdks_read(sandbox, sagemak
     assert "FailureReason" not in job
 
 
+def test_input_in_a_bucket_of_another_region_is_refused(sandbox, sagemaker, requests):
+    objects = sandbox.services.objects
+    objects.create_bucket("far-away", "eu-west-1")
+    objects.put("far-away", "train/part-0", b"1,2\n")
+    given = requests.training_job("a", InputDataConfig=[requests.channel(uri="s3://far-away/train")])
+    code, text = error_of(sagemaker.create_training_job, **given)
+    assert code == "ValidationException"
+    assert "the bucket exists in the selected region (us-east-1)" in text
+    assert "must be addressed using the specified endpoint" in text
+
+
 def test_debugger_rules_are_said_to_be_unevaluated_and_the_job_runs(
     sandbox, sagemaker, requests, check_output
 ):
@@ -82,7 +93,10 @@ def test_a_taken_name_is_resource_in_use_whatever_its_case(sandbox, sagemaker, r
         "Training job names must be unique within an AWS account and region, and a training job with this"
         " name already exists (arn:aws:sagemaker:us-east-1:123456789012:training-job/job)"
     )
-    sandbox.client(region="eu-west-1").create_training_job(**requests.training_job("job"))
+    sandbox.services.objects.create_bucket("far-away", "eu-west-1")
+    sandbox.services.objects.put("far-away", "train/part-0", b"1,2\n")
+    there = requests.training_job("job", InputDataConfig=[requests.channel(uri="s3://far-away/train")])
+    sandbox.client(region="eu-west-1").create_training_job(**there)
 
 
 def test_eight_threads_that_create_one_name_have_one_success(sandbox, requests):
