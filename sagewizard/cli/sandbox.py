@@ -163,8 +163,9 @@ def execute(options: argparse.Namespace) -> int:
         )
     settings = settings_module.load()
     address = launcher.ensure(settings)
+    pace = str((launcher.status(settings) or {}).get("pace", "instant"))
     with _writing(settings):
-        child = environment.child_environment(address, settings.sandbox / _EXEC_FOLDER, os.environ)
+        child = environment.child_environment(address, settings.sandbox / _EXEC_FOLDER, os.environ, pace=pace)
     program = shutil.which(arguments[0], mode=os.F_OK, path=child.get("PATH", os.defpath))
     if program is None:
         console().line(f"sagewizard: there is no program {arguments[0]!r} on the path", "bad")

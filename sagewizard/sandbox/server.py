@@ -121,6 +121,7 @@ class Sandbox:
             "instance": self.instance,
             "uptime": round(self.clock.monotonic() - self._started, 3),
             "busy": self.busy(),
+            "pace": "instant" if self.services.pace == Pace.instant() else "real",
             **self._summary(),
             "buckets": len(self.services.objects.buckets()),
             "memory": memory_in_use(),

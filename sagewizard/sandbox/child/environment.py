@@ -26,7 +26,7 @@ _DIRECT = (
     ".amazonaws.com.cn",
     ".api.aws",
 )
-_OWN = ("SAGEWIZARD_EXEC_URL", "SAGEWIZARD_EXEC_KEY", "SAGEWIZARD_EXEC_SECRET")
+_OWN = ("SAGEWIZARD_EXEC_URL", "SAGEWIZARD_EXEC_KEY", "SAGEWIZARD_EXEC_SECRET", "SAGEWIZARD_EXEC_PACE")
 _SDK_OVERRIDES = ("SAGEMAKER_ADMIN_CONFIG_OVERRIDE", "SAGEMAKER_USER_CONFIG_OVERRIDE")
 
 
@@ -43,10 +43,13 @@ def plain_variables(address: Address, folder: Path, environ: Mapping[str, str]) 
     }
 
 
-def child_environment(address: Address, folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
+def child_environment(
+    address: Address, folder: Path, environ: Mapping[str, str], *, pace: str = "instant"
+) -> dict[str, str]:
     """Return the whole environment of a child: the caller's without its AWS account, and the hook.
 
-    `folder` holds the SDK's configuration file, which is written here. OSError when it cannot be.
+    At another `pace` than instant the SDK's own pauses stay as they are. `folder` holds the SDK's
+    configuration file, which is written here. OSError when it cannot be.
     """
     kept = {
         name: value
@@ -63,6 +66,7 @@ def child_environment(address: Address, folder: Path, environ: Mapping[str, str]
         "SAGEWIZARD_EXEC_URL": address.url,
         "SAGEWIZARD_EXEC_KEY": address.credentials.access_key,
         "SAGEWIZARD_EXEC_SECRET": address.credentials.secret_key,
+        "SAGEWIZARD_EXEC_PACE": pace,
     }
 
 

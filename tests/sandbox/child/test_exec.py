@@ -412,3 +412,19 @@ def test_a_server_in_use_does_not_end_as_idle_and_its_keeper_ends_with_the_progr
         process.stdin.close()
         process.stdout.close()
         launcher.stop(settings, force=True)
+
+
+def test_the_sdks_pauses_are_short_unless_the_sandbox_plays_awss_own_pace(run, tmp_path):
+    package = tmp_path / "sagemaker"  # stands for the SDK, which takes seconds to import
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "session.py").write_text("import time\n")
+    source = "import json, time, sagemaker.session\nprint(json.dumps(sagemaker.session.time is time))\n"
+    assert printed(run(source)) is False
+    slow = Settings(home=tmp_path / "home", data=None)
+    launcher.ensure(slow, pace="real")
+    try:
+        assert launcher.status(slow)["pace"] == "real"
+        assert printed(run(source, env={"SAGEWIZARD_HOME": str(slow.home)})) is True
+    finally:
+        launcher.stop(slow, force=True)
