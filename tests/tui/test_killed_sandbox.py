@@ -1,4 +1,4 @@
-"""A sandbox that is killed in the middle of a step: the app says so, and offers to start it again and go on."""
+"""A sandbox killed in the middle of a step: the app says so, and offers to start it again and go on."""
 
 from __future__ import annotations
 
