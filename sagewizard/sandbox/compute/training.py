@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sagewizard.sandbox.compute.archives import write_tar_gz
+from sagewizard.sandbox.compute.checkpoints import kept_in_s3
 from sagewizard.sandbox.compute.filetree import (
     MOST_HOSTS,
     Cancelled,
@@ -234,7 +235,9 @@ class _Run:
             for child in children:
                 child.terminate(0)
             raise _Failure(f"{INTERNAL_ERROR} ({error})") from error
-        codes = self._await(children)
+        checkpoints = (self.request.get("CheckpointConfig") or {}).get("S3Uri")
+        with kept_in_s3(self.services, [tree.checkpoints for tree in self.trees], checkpoints):
+            codes = self._await(children)
         if self.guarded is not None and self.guarded.dropped:
             names, self.guarded.dropped = self.guarded.dropped, []
             self.logs[0](left_out(names))

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sagewizard.sandbox.compute import checkpoints
 from sagewizard.sandbox.compute.training import LOG_GROUP, TrainingOutcome, run_training
 from sagewizard.sandbox.services import BUCKET, Pace, Services
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from sagewizard.sandbox.compute.launcher import ProcessLauncher
 
@@ -458,6 +460,51 @@ def test_checkpoints_come_from_s3_and_go_back(bench: Bench) -> None:
         assert bench.run("checkpoints", request).status == "Completed"
         found = [info.key for info in bench.services.objects.list(BUCKET, "checkpoints/")]
         assert found == [f"checkpoints/{name}" for name in expected]
+
+
+def test_checkpoints_are_in_s3_while_the_job_still_runs(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "LOOK_SECONDS", 0.02)
+    request = bench.request(CheckpointConfig={"S3Uri": f"s3://{BUCKET}/kept"})
+    running = threading.Thread(target=bench.run, args=("keeps_a_checkpoint", request))
+    running.start()
+    found = None
+    for _ in range(1500):
+        found = bench.services.objects.head(BUCKET, "kept/deep/step-0")
+        if found is not None or not running.is_alive():
+            break
+        bench.stop.wait(0.02)
+    ended = not running.is_alive()
+    bench.stop.set()
+    running.join()
+    assert found is not None and not ended
+    with bench.services.objects.open(found) as stream:
+        assert stream.read() == b"state"
+
+
+def test_a_checkpoint_is_stored_once_nobody_writes_to_it_any_more(services: Services, tmp_path: Path) -> None:
+    def stored() -> list[tuple[str, int]]:
+        return [(info.key, info.size) for info in services.objects.list(BUCKET, "kept/")]
+
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    (folder / "from-s3").write_text("old")
+    keeper = checkpoints._Keeper(services, [folder], f"s3://{BUCKET}/kept/")
+    file = folder / "step"
+    for text in ("h", "ha", "half"):
+        file.write_text(text)
+        keeper.look()
+    (folder / "link").symlink_to("/etc/hostname")
+    assert stored() == []
+    keeper.look()
+    keeper.look()
+    assert stored() == [("kept/step", 4)]
+    file.write_text("whole")
+    keeper.look()
+    file.unlink()
+    keeper.look()
+    assert stored() == [("kept/step", 4)]
 
 
 def test_metrics_are_32_bit_and_what_is_no_number_is_passed_over(bench: Bench) -> None:

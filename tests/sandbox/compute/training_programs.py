@@ -96,6 +96,12 @@ def checkpoints() -> int:
     return 0
 
 
+def keeps_a_checkpoint() -> int:
+    (base() / "checkpoints" / "deep").mkdir()
+    (base() / "checkpoints" / "deep" / "step-0").write_text("state")
+    return waits_for_stop()
+
+
 def odd_numbers() -> int:
     for text in ("0.9948", "nan", "inf", "1e99", "abc", "-2.5"):
         print(f"value={text};")
