@@ -343,3 +343,16 @@ def test_only_ended_jobs_can_be_deleted_and_their_name_is_free_again(sandbox, sa
     sandbox.settle()
     sagemaker.delete_training_job(TrainingJobName="job-1")
     sagemaker.create_training_job(**requests.training_job())
+
+
+def test_a_spot_job_is_described_with_what_the_sdk_reads_of_its_savings(sandbox, sagemaker, requests):
+    spot = {
+        "EnableManagedSpotTraining": True,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 120},
+        "CheckpointConfig": {"S3Uri": f"s3://{requests.bucket}/checkpoints"},
+    }
+    sagemaker.create_training_job(**requests.training_job("spot", **spot))
+    sandbox.settle()
+    job = sagemaker.describe_training_job(TrainingJobName="spot")
+    assert {name: job[name] for name in spot} == spot
+    assert job["TrainingTimeInSeconds"] == job["BillableTimeInSeconds"] > 0
