@@ -6,6 +6,7 @@ import errno
 import gzip
 import json
 import os
+import posixpath
 import shutil
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ _RESERVE = 512 << 20  # left free on the disk, whatever the volume size says
 MOST_HOSTS = 8
 """Processes a distributed job gets at most; each takes a processor and memory of this machine."""
 CHECKPOINTS = "/opt/ml/checkpoints"
+_TAKEN = ("input", "model", "output", "code")  # folders below /opt/ml that hold something else
 
 
 class Cancelled(Exception):  # noqa: N818 - the job was stopped, nothing failed
@@ -58,7 +60,8 @@ class TrainingTree:
         self.model = base / "model"
         self.output = base / "output"
         self.data = base / "input" / "data"
-        self.checkpoints = base / "checkpoints"
+        self.checkpoint_path = _checkpoint_path(request)
+        self.checkpoints = base / self.checkpoint_path.removeprefix("/opt/ml/")
         volume = int(request.get("ResourceConfig", {}).get("VolumeSizeInGB", 30) or 30) * GIB
         self._room = volume
 
@@ -79,8 +82,8 @@ class TrainingTree:
         )
         _write_json(self._config("resourceconfig"), self._resources())
         if self.request.get("CheckpointConfig"):
-            self.checkpoints.mkdir()
-            _write_json(self._config("checkpointconfig"), {"LocalPath": CHECKPOINTS})
+            self.checkpoints.mkdir(parents=True)
+            _write_json(self._config("checkpointconfig"), {"LocalPath": self.checkpoint_path})
 
     def channels(self) -> list[Mapping[str, Any]]:
         """Return the job's channels, in the order of the request."""
@@ -93,6 +96,9 @@ class TrainingTree:
             for channel in self.channels()
             if self._mode(channel) == "Pipe"
         ]
+        wanted = (self.request.get("CheckpointConfig") or {}).get("LocalPath", CHECKPOINTS).rstrip("/")
+        if wanted != self.checkpoint_path:
+            notes.append(f"Sandbox: checkpoints are kept in {CHECKPOINTS}; {wanted} cannot be their folder.")
         count = int(self.request.get("ResourceConfig", {}).get("InstanceCount", 1) or 1)
         if count > 1 and self.hosts == 1:
             notes.append(
@@ -314,6 +320,14 @@ class TrainingTree:
     def remove(self) -> None:
         """Delete the whole tree."""
         remove_tree(self.base)
+
+
+def _checkpoint_path(request: Mapping[str, Any]) -> str:
+    """Return where a job keeps its checkpoints: its LocalPath if that is a free folder below /opt/ml."""
+    wanted = posixpath.normpath((request.get("CheckpointConfig") or {}).get("LocalPath") or CHECKPOINTS)
+    parts = wanted.split("/")
+    inside = parts[:3] == ["", "opt", "ml"] and len(parts) > 3 and parts[3] not in _TAKEN
+    return wanted if inside else CHECKPOINTS
 
 
 def upload_folder(services: Services, folder: Path, uri: str) -> int:

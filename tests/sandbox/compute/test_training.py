@@ -462,6 +462,26 @@ def test_checkpoints_come_from_s3_and_go_back(bench: Bench) -> None:
         assert found == [f"checkpoints/{name}" for name in expected]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "used"),
+    [
+        ("/opt/ml/mine/deep", "/opt/ml/mine/deep"),
+        ("/opt/ml/checkpoints/", "/opt/ml/checkpoints"),
+        ("/opt/ml/model", "/opt/ml/checkpoints"),
+        ("/opt/ml/../../etc", "/opt/ml/checkpoints"),
+        ("/tmp/mine", "/opt/ml/checkpoints"),
+    ],
+)
+def test_checkpoints_are_where_the_job_wants_them_below_opt_ml(bench: Bench, wanted: str, used: str) -> None:
+    config = {"S3Uri": f"s3://{BUCKET}/mine", "LocalPath": wanted}
+    assert bench.run("keeps_them_elsewhere", bench.request(CheckpointConfig=config)).status == "Completed"
+    found = bench.services.objects.head(BUCKET, "mine/step-0")
+    assert found is not None
+    with bench.services.objects.open(found) as stream:
+        assert stream.read().decode() == used
+    assert any("cannot be their folder" in line for line in bench.log()) == (wanted.rstrip("/") != used)
+
+
 def test_checkpoints_are_in_s3_while_the_job_still_runs(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

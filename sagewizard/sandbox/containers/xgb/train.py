@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,11 @@ from sagewizard.sandbox.containers.xgb.matrices import MatrixReader, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from sagewizard.sandbox.containers.contract import TrainingContainer
 
-CHECKPOINTS = "checkpoints"
+_CHECKPOINTS = "/opt/ml/checkpoints"
 
 
 def main() -> int:
@@ -94,7 +96,7 @@ class Training:
         validation = self.matrices.get("validation")
         chosen = parameters.choose_metrics(self.image, values, self.log)
         self._sizes(matrix, validation)
-        checkpoints = self.container.base / CHECKPOINTS
+        checkpoints = _checkpoint_folder(self.container.base)
         job = boosting.Job(
             self.image,
             self.log,
@@ -242,3 +244,13 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _checkpoint_folder(base: Path) -> Path:
+    """Return the folder that the job keeps its checkpoints in; it does not exist without any."""
+    try:
+        config = json.loads((base / "input" / "config" / "checkpointconfig.json").read_text())
+        path = str(config["LocalPath"])
+    except (OSError, ValueError, KeyError, TypeError):
+        path = _CHECKPOINTS
+    return base / path.removeprefix("/opt/ml/")
