@@ -50,7 +50,7 @@ QUOTA = (
         (service_error("NoSuchBucket", "no bucket"), TargetError, "no bucket", "sagewizard resources"),
         (service_error("ResourceInUse", "busy"), TargetError, "busy", "wait for it"),
         (service_error("ValidationException", "1 value"), UsageError, "1 val", "Correct the value"),
-        (service_error("InternalFailure", "", status=500), TargetError, "problem of its own", "Resume the run in"),
+        (service_error("InternalFailure", "", status=500), TargetError, "problem of its own", "Resume the"),
         (service_error("CapacityError", "no capacity"), TargetError, "no capacity", "more capacity"),
         (service_error("BucketAlreadyExists", "taken"), TargetError, "taken", "unique"),
         (service_error("Peculiar", "odd"), TargetError, "odd (Peculiar)", "Correct"),
