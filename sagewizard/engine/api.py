@@ -1,9 +1,10 @@
 """Calls to the target: one way in for every step, with bounded retries and a record of each call.
 
 What comes back as throttling, a server fault or a dropped connection is tried again here, at most six times,
-waiting 1, 2, 4, 8, 16 and 30 seconds, never longer than until the run is cancelled, and it is told. botocore
-itself does not retry what goes through here: its waits could neither be seen nor cancelled. Creating calls
-are safe to repeat: names belong to the run, so a second try meets its own resource and adopts it.
+waiting 1, 2, 4, 8, 16 and 30 seconds, never longer than until the run is cancelled, and it is told; a sandbox
+whose server has ended gets two tries. botocore itself does not retry what goes through here: its waits could
+neither be seen nor cancelled. Creating calls are safe to repeat: names belong to the run, so a second try
+meets its own resource and adopts it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from sagewizard.target import Target
 
 RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+# Nobody listens on this machine: the sandbox has ended and does not come back by itself, so say it soon.
+SERVER_GONE_TRIES = 2
 _SLOW_DOWN = frozenset(
     {
         "Throttling",
@@ -118,7 +121,7 @@ class Api:
             except Exception as error:
                 if show or not is_missing(error):
                     self._record(service, operation, parameters, None, started, attempt, error)
-                if attempt > len(RETRY_DELAYS) or not may_pass(error):
+                if attempt > self._tries(error) or not may_pass(error):
                     if lost is None:
                         raise
                     raise error from lost
@@ -129,6 +132,13 @@ class Api:
             if show:
                 self._record(service, operation, parameters, response, started, attempt, None)
             return response
+
+    def _tries(self, error: BaseException) -> int:
+        """Return how often a call is tried again after an error."""
+        from botocore.exceptions import EndpointConnectionError
+
+        gone = self._target.simulated and isinstance(error, EndpointConnectionError)
+        return SERVER_GONE_TRIES if gone else len(RETRY_DELAYS)
 
     def wait(self, error: BaseException, attempt: int) -> None:
         """Say why and wait before the next try. Raises CancelledError when the run is cancelled meanwhile."""

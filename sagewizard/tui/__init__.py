@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -46,8 +47,10 @@ def run(*, instructor: bool = False, replay: tuple[str, float, str] | None = Non
     except Exception:  # this process must not come back from here: see below
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # A terminal that has gone takes nothing any more, and the process must end all the same.
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         # The end of the interpreter would wait for threads that read keys or upload, and take all modules
         # apart: half a second that nobody has to wait for. What threads do is safe to leave at any moment.
         os._exit(code)

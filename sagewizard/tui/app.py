@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import signal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
@@ -107,8 +108,18 @@ class SageWizardApp(App[None]):
         self.set_interval(TICK, self.tick, name="tick")
         self.set_interval(30.0, self.look_for_idle, name="idle")
         self.set_timer(0.5, self.look_for_idle)
+        if not self.is_headless and os.isatty(0):
+            self.set_interval(2.0, self.leave_without_terminal)
         if self._replay is not None:
             self.show_replay(self._replay)
+
+    def leave_without_terminal(self) -> None:
+        """End when the terminal has gone without a word, as some connections do; a job goes on by itself.
+
+        At once: an orderly end would wait for ever to write to a terminal that is not there.
+        """
+        if not os.isatty(0) and self.ends_process:
+            os._exit(128 + signal.SIGHUP)
 
     def tick(self) -> None:
         """Fold in what workers have left, play a recorded run on, and tell the screens."""
