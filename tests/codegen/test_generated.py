@@ -37,13 +37,14 @@ OPTIONS = {
     "folds": ("breast-cancer-xgboost", {"train.folds": "2"}),
 }
 # Each kind of recipe is in the ordinary suite; `make thorough` runs the ones that are like another.
-ALIKE = {"abalone-xgboost", "diabetes-linear-regression", "digits-kmeans", "mnist-linear-learner"}
+ALIKE = {"abalone-xgboost", "diabetes-linear-regression", "digits-kmeans", "mnist-linear-learner", "own-csv"}
 EVERY = [
     *(
         pytest.param(name, changes, id=name, marks=pytest.mark.thorough if name in ALIKE else ())
         for name, changes in RECIPES.items()
     ),
-    *(pytest.param(*case, id=name) for name, case in OPTIONS.items()),
+    pytest.param(*OPTIONS["tuning"], id="tuning"),
+    pytest.param(*OPTIONS["folds"], id="folds", marks=pytest.mark.thorough),
 ]
 MAKING = ("Create", "Invoke", "Delete", "Stop", "Update")
 

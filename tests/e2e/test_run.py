@@ -117,7 +117,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed_and_says_what_is_alive(command,
         assert resource["name"] in err
     if step == "predict":
         assert "endpoint" in {resource["kind"] for resource in events[-1]["alive"]}
-        assert "/h until it is deleted" in err.splitlines()[-2]
+        assert "/h until it is deleted" in err.splitlines()[-1]
     again = command.events("runs", "resume", run_id)
     assert again[-1]["kind"] == "run_finished"
     assert not alive(command, run_id)

@@ -59,8 +59,8 @@ def kill(home, kills, seed, record_property):
 
 
 @pytest.mark.slow
-def test_a_client_that_is_killed_40_times_leaves_nothing_that_a_teardown_does_not_find(home, record_property):
-    kill(home, 40, 1, record_property)
+def test_a_client_that_is_killed_20_times_leaves_nothing_that_a_teardown_does_not_find(home, record_property):
+    kill(home, 20, 1, record_property)
 
 
 @pytest.mark.faults

@@ -83,7 +83,7 @@ def test_keys_lead_through_the_vertebral_tutorial(guide, data_folder):
     assert not session.alive()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_file_of_answers_leads_through_the_mnist_tutorial(environ, data_folder):
     said = plain(environ, "mnist-linear-learner", (ANSWERS / "mnist-linear-learner.txt").read_text())
     holds_for_a_screen_reader(said)

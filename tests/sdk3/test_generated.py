@@ -30,17 +30,18 @@ def load(name):
 common, generated = load("conftest"), load("test_generated")
 # Spare capacity, so that it is tried without a run of its own.
 MORE = {"iris-kmeans": {"train.spot": "true"}, "diabetes-linear-regression": {"train.spot": "true"}}
+ORDINARY = {"digits-linear-learner", "vertebral-xgboost", "iris-sklearn-script"}
 CASES = [
     *(
         pytest.param(
             name,
             changes | MORE.get(name, {}),
             id=name,
-            marks=pytest.mark.thorough if name in generated.ALIKE else (),
+            marks=pytest.mark.thorough if name not in ORDINARY else (),
         )
         for name, changes in generated.RECIPES.items()
     ),
-    *(pytest.param(*case, id=name) for name, case in generated.OPTIONS.items()),
+    *(pytest.param(*case, id=name, marks=pytest.mark.thorough) for name, case in generated.OPTIONS.items()),
 ]
 
 # What version 3 of the SDK says otherwise than the engine; everything else is equal.

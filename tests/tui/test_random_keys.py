@@ -41,7 +41,7 @@ RUN = "20261121-025731-ddb9"
 SIZES = [(80, 24), (120, 40)]
 BATCH = 10
 """Keys between two looks at where the person is."""
-FEW = 10
+FEW = 6
 MANY = int(os.environ.get("SAGEWIZARD_RANDOM_KEYS", "1000"))
 BOUND = sorted({one for key in KEYS for one in key.keys.split(",")})
 LEAVING = ["escape", "q", "f1", "f2", "f3", "f4", "f5", "ctrl+o", "ctrl+p", "ctrl+q", "ctrl+c"]

@@ -123,11 +123,15 @@ def settings_for(name, sandbox_settings):
 
 
 def recipes():
-    slow = {"mnist-linear-learner"}
+    marks = {
+        "mnist-linear-learner": pytest.mark.slow,
+        # Each kind of recipe is walked in the ordinary suite; these are like another one.
+        "abalone-xgboost": pytest.mark.thorough,
+        "breast-cancer-xgboost": pytest.mark.thorough,
+        "iris-kmeans": pytest.mark.thorough,
+    }
     return [
-        pytest.param(name, marks=pytest.mark.slow) if name in slow else name
-        for name in sorted(finding.shipped())
-        if name != OWN
+        pytest.param(name, marks=marks.get(name, ())) for name in sorted(finding.shipped()) if name != OWN
     ]
 
 

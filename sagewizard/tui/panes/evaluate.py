@@ -40,6 +40,9 @@ STEP = 0.05
 """How far shift and an arrow move the threshold."""
 SHOWN = ("accuracy", "precision", "recall", "f1", "mcc", "roc_auc", "pr_auc")
 SHOWN_MANY = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "mcc", "top_k_accuracy")
+_OF_THRESHOLD = {f"evaluate_{verb}" for verb in ("much_lower", "much_higher", "model", "best")}
+_OF_CLASSES = {f"evaluate_{verb}" for verb in ("lower", "higher", "curve")}
+_OF_MISTAKES = {"evaluate_next", "evaluate_previous"}
 
 
 class EvaluatePane(DeskPane):
@@ -85,6 +88,18 @@ class EvaluatePane(DeskPane):
         self.read_rows(self._rows_ready)
 
     # Actions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer a threshold only where there is one, curves only of classes, mistakes only of predictions."""
+        if self.results is not None:
+            kind = self.results.kind
+            if action in _OF_THRESHOLD and self.sweep is None:
+                return False
+            if action in _OF_CLASSES and kind in ("regressor", "clustering"):
+                return False
+            if action in _OF_MISTAKES and kind == "clustering":
+                return False
+        return super().check_action(action, parameters)
 
     def action_evaluate_lower(self) -> None:
         """Call one more row positive; with several classes, show the curves of the class before."""
@@ -146,6 +161,9 @@ class EvaluatePane(DeskPane):
             self.threshold = 0.0
         if not self.is_attached:
             return
+        redraw = getattr(self.screen, "redraw_keys", None)
+        if redraw is not None:  # which keys work depends on what was predicted
+            redraw()
         self.query_one("#evaluate-top").set_class(self.sweep is None, "-many")
         self._read_curves()
         self._draw()
