@@ -43,7 +43,7 @@ QUOTA = (
         (service_error("ExpiredToken"), CredentialsError, "have expired", "resume the run"),
         (service_error("UnrecognizedClientException"), CredentialsError, "not accept", "get-caller-id"),
         (service_error("RequestTimeTooSkewed"), CredentialsError, "clock", "Set the clock"),
-        (service_error("ThrottlingException", "Rate exceeded"), TargetError, "asks to slow down", "Wait a min"),
+        (service_error("ThrottlingException", "Rate exceeded"), TargetError, "slow down", "Wait a min"),
         (service_error("ResourceLimitExceeded", QUOTA), TargetError, "is 0 Instances", "Service Quotas"),
         (service_error("PermanentRedirect", "use eu-west-1"), TargetError, "eu-west-1", "--region"),
         (service_error("ValidationException", "Could not find model"), TargetError, "find model", "deleted"),
