@@ -37,7 +37,14 @@ OPTIONS = {
     "folds": ("breast-cancer-xgboost", {"train.folds": "2"}),
 }
 # Each kind of recipe is in the ordinary suite; `make thorough` runs the ones that are like another.
-ALIKE = {"abalone-xgboost", "diabetes-linear-regression", "digits-kmeans", "mnist-linear-learner", "own-csv"}
+ALIKE = {
+    "abalone-xgboost",
+    "breast-cancer-xgboost",
+    "diabetes-linear-regression",
+    "digits-kmeans",
+    "mnist-linear-learner",
+    "own-csv",
+}
 EVERY = [
     *(
         pytest.param(name, changes, id=name, marks=pytest.mark.thorough if name in ALIKE else ())

@@ -41,7 +41,7 @@ RUN = "20261121-025731-ddb9"
 SIZES = [(80, 24), (120, 40)]
 BATCH = 10
 """Keys between two looks at where the person is."""
-FEW = 6
+FEW = 4
 MANY = int(os.environ.get("SAGEWIZARD_RANDOM_KEYS", "1000"))
 BOUND = sorted({one for key in KEYS for one in key.keys.split(",")})
 LEAVING = ["escape", "q", "f1", "f2", "f3", "f4", "f5", "ctrl+o", "ctrl+p", "ctrl+q", "ctrl+c"]
@@ -155,8 +155,20 @@ class Stage:
     """An app over a recorded run, and the ways to each of its screens."""
 
     def __init__(self, app, pilot, wait_until):
-        self.app, self.pilot, self._wait = app, pilot, wait_until
+        self.app, self.pilot, self._until = app, pilot, wait_until
         self.summary = None
+        self._errors = False
+
+    async def _wait(self, pilot, condition):
+        """Wait; an error that a key of the screen before had asked for may come late, and is closed."""
+
+        def held():
+            if not self._errors and isinstance(self.app.screen, ErrorDialog) and self.app.screen.is_mounted:
+                self.app.pop_screen()
+                return False
+            return condition()
+
+        await self._until(pilot, held)
 
     async def begin(self):
         from sagewizard.engine.history import summaries
@@ -169,6 +181,7 @@ class Stage:
     async def open(self, name):
         """Close all and come to a screen again; keys may have opened another run meanwhile."""
         app, (kind, opened) = self.app, SCREENS[name]
+        self._errors = name == "error"
         await self._wait(self.pilot, lambda: app.screen.is_mounted)
         while len(app.screen_stack) > 1:
             app.pop_screen()

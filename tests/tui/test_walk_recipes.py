@@ -124,7 +124,7 @@ def settings_for(name, sandbox_settings):
 
 def recipes():
     marks = {
-        "mnist-linear-learner": pytest.mark.slow,
+        "mnist-linear-learner": pytest.mark.thorough,
         # Each kind of recipe is walked in the ordinary suite; these are like another one.
         "abalone-xgboost": pytest.mark.thorough,
         "breast-cancer-xgboost": pytest.mark.thorough,
