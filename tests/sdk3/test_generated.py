@@ -30,7 +30,7 @@ def load(name):
 common, generated = load("conftest"), load("test_generated")
 # Spare capacity, so that it is tried without a run of its own.
 MORE = {"iris-kmeans": {"train.spot": "true"}, "diabetes-linear-regression": {"train.spot": "true"}}
-ORDINARY = {"digits-linear-learner", "vertebral-xgboost", "iris-sklearn-script"}
+ORDINARY = {"digits-linear-learner", "vertebral-xgboost"}
 CASES = [
     *(
         pytest.param(

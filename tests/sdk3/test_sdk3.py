@@ -30,7 +30,7 @@ def test_the_resources_of_core_train_serve_transform_and_are_deleted(run_script)
     assert seen["models"] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_learners_own_script_trains_and_a_script_processes(run_script):
     text, seen = run_script("script_mode.py")
     assert seen["status"] == "Completed"

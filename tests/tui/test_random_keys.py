@@ -298,6 +298,7 @@ def home(recorded):
     return recorded
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
 def test_every_screen_takes_any_keys(home, frozen, wait_until, size):
     walk(home, frozen, wait_until, size, SCREENS, FEW)

@@ -124,6 +124,8 @@ class CodeScreen(Reader):
     def _show(self, code: str, asked: tuple[str, bool] | None = None, fault: str = "") -> None:
         if not self.is_attached or (asked is not None and asked != (self._flavor, self._whole)):
             return  # something else was asked for meanwhile
+        if not self.query("#code-text"):
+            return  # the screen is being taken away
         self._code = code
         place = self.query_one("#code-text", Static)
         if not code:
