@@ -4,6 +4,7 @@ The last line on stdout is one JSON object with what was seen.
 """
 
 import json
+import logging
 import pathlib
 
 import boto3
@@ -43,6 +44,8 @@ np.savetxt("/opt/ml/processing/output/mean.csv", table.mean(axis=0, keepdims=Tru
 print("arguments", sys.argv[1:])
 """
 
+# The SDK writes a job's log with Python's logging, and leaves it to the program to show it.
+logging.basicConfig(level=logging.INFO, format="%(message)s")
 session = Session()
 role = get_execution_role()
 bucket = session.default_bucket()
