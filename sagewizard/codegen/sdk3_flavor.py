@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagewizard.codegen import datasets, evaluating, pieces, recordio_text, sdk3_jobs
 from sagewizard.codegen.plan import Plan, Section
@@ -61,11 +61,18 @@ def plan(run: Reading) -> Plan:
 
 def _setup(run: Reading) -> list[Section]:
     names, *clients = (pieces.setup(run), *pieces.clients())
+    given: dict[str, Any] = {
+        "boto_session": Code("boto3.Session(region_name=REGION)"), "default_bucket": Code("BUCKET")
+    }  # fmt: skip
+    code, needs = list(call("Session", given, result="session")), ["REGION", "BUCKET"]
+    if run.recipe.algorithm.script_mode:
+        code = ["# What the SDK uploads by itself, the code, goes below NAME, too.",
+                *call("Session", given | {"default_bucket_prefix": Code("NAME")}, result="session")]  # fmt: skip
+        needs.append("NAME")
     session = Section(
-        names.title,
-        ("session = Session(boto_session=boto3.Session(region_name=REGION), default_bucket=BUCKET)",),
-        provides=("session",), needs=("REGION", "BUCKET"), packages=("sagemaker", "boto3"), early=True,
+        names.title, tuple(code), provides=("session",), needs=tuple(needs), early=True,
         imports=("import boto3", "from sagemaker.core.helper.session_helper import Session"),
+        packages=("sagemaker", "boto3"),
     )  # fmt: skip
     s3 = next(section for section in clients if "s3" in section.provides)
     return [names, s3, session]
