@@ -66,8 +66,9 @@ def _setup(run: Reading) -> list[Section]:
     }  # fmt: skip
     code, needs = list(call("Session", given, result="session")), ["REGION", "BUCKET"]
     if run.recipe.algorithm.script_mode:
-        code = ["# What the SDK uploads by itself, the code, goes below NAME, too.",
-                *call("Session", given | {"default_bucket_prefix": Code("NAME")}, result="session")]  # fmt: skip
+        given["default_bucket_prefix"] = Code("NAME")
+        said = "# What the SDK uploads by itself, the code, goes below NAME, too."
+        code = [said, *call("Session", given, result="session")]
         needs.append("NAME")
     session = Section(
         names.title, tuple(code), provides=("session",), needs=tuple(needs), early=True,
