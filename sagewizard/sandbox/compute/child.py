@@ -57,9 +57,11 @@ def settle(env: Mapping[str, str], cwd: str) -> None:
     os.chdir(cwd)
     extra = env.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[1:1] = [part for part in extra if part and part not in sys.path]
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # As the interpreter starts: who writes to a client that has hung up gets an error and does not die of it.
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
     no_core_dumps()
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process

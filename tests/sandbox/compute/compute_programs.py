@@ -34,6 +34,16 @@ def segfault() -> int:
     return 0
 
 
+def writes_to_nobody() -> int:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        os.write(writer, b"x")
+    except BrokenPipeError:
+        print("nobody reads")
+    return 0
+
+
 def environment() -> int:
     for name in sorted(os.environ):
         print(f"{name}={os.environ[name]}")

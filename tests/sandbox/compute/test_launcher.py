@@ -95,6 +95,12 @@ def test_a_signal_counts_as_128_and_its_number(launcher: ProcessLauncher, tmp_pa
     assert code == 128 + signal.SIGSEGV
 
 
+def test_a_pipe_that_nobody_reads_is_an_error_and_not_the_end(
+    launcher: ProcessLauncher, tmp_path: Path
+) -> None:
+    assert run(launcher, "writes_to_nobody", tmp_path) == (0, ["nobody reads"])
+
+
 @pytest.mark.parametrize("entry", ["no_such_function", "none"])
 def test_an_entry_that_does_not_exist_fails_with_its_name(
     launcher: ProcessLauncher, tmp_path: Path, entry: str
