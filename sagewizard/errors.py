@@ -8,6 +8,7 @@
     │   └── DataError                    a dataset: file, row, column, byte offset
     ├── TargetError             exit 3   the target does not answer, or refuses who asks
     │   ├── CredentialsError             no, wrong or expired credentials
+    │   ├── ScheduleError                an endpoint may not be told to delete itself
     │   └── SandboxError                 the embedded SageMaker could not be started or reached
     ├── JobFailedError          exit 1   SageMaker ran the job and it failed
     ├── WaitTimeoutError        exit 4   something took longer than it was given
@@ -94,6 +95,10 @@ class TargetError(SageWizardError):
 
 class CredentialsError(TargetError):
     """There are no credentials, or they are wrong or expired."""
+
+
+class ScheduleError(TargetError):
+    """The schedule that would delete an endpoint cannot be made; the endpoint was not made either."""
 
 
 class SandboxError(TargetError):

@@ -41,6 +41,16 @@ class Noted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionScheduled(Event):
+    """An endpoint was told to delete itself `at` a moment: `after` seconds without a use. Uses put it off."""
+
+    endpoint: str
+    at: float
+    after: float
+    step: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdsCompared(Event):
     """The threshold in force, first, beside others, on the same rows."""
 
@@ -75,4 +85,5 @@ class CrossValidated(Event):
     usd: float | None = None
 
 
-KINDS.update({kind_of(kind): kind for kind in (Noted, ThresholdsCompared, ClustersMeasured, CrossValidated)})
+_ALL = (Noted, DeletionScheduled, ThresholdsCompared, ClustersMeasured, CrossValidated)
+KINDS.update({kind_of(kind): kind for kind in _ALL})

@@ -82,6 +82,21 @@ def billed(profile: str | None, *, since: float, now: float) -> Billed:
         return ask(client, since=since, now=now)
 
 
+def ttl_problem(target: Target, role: str = "") -> str:
+    """Say why an endpoint on a target could not delete itself; "" when it can, or when IAM does not tell.
+
+    Looks at the role that EventBridge Scheduler would take on; `role` is a name or an ARN, "" the usual one.
+    """
+    if target.simulated:
+        return ""
+    from sagewizard.aws.ttl_role import problem
+    from sagewizard.boto_errors import translated
+    from sagewizard.engine.ttl import role_arn
+
+    with translated("look up the role that deletes endpoints", region=target.region):
+        return problem(target.client("iam"), role_arn(target.account_id, target.region, role))
+
+
 def sandbox_runs(settings: Settings) -> bool:
     """Tell whether the sandbox's server runs, without starting it."""
     from sagewizard.sandbox import launcher

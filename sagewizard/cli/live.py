@@ -16,9 +16,9 @@ from sagewizard import events as ev
 from sagewizard import tuning_events as tv
 from sagewizard.cli.terminal import Console, amount, wrap
 from sagewizard.i18n import _
-from sagewizard.outcome_events import CrossValidated, Noted
+from sagewizard.outcome_events import CrossValidated, DeletionScheduled, Noted
 from sagewizard.render.cells import clean, cut
-from sagewizard.render.units import duration, hourly, money
+from sagewizard.render.units import clock_time, duration, hourly, money
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +83,7 @@ class LiveView:
             tv.TuningPlanned: self._tuning_planned,
             tv.TrialReported: self._trial_reported,
             Noted: self._noted,
+            DeletionScheduled: self._deletion_scheduled,
             CrossValidated: self._cross_validated,
         }
 
@@ -231,6 +232,10 @@ class LiveView:
 
     def _noted(self, event: Noted) -> None:
         self.say(f"    {clean(event.message)}")
+
+    def _deletion_scheduled(self, event: DeletionScheduled) -> None:
+        words = _("{name} deletes itself at {time} unless it is used before")
+        self.say(f"    {words.format(name=event.endpoint, time=clock_time(event.at))}")
 
     def _cross_validated(self, event: CrossValidated) -> None:
         from sagewizard.cli.report import fold_lines

@@ -139,21 +139,25 @@ def _how(parser: argparse.ArgumentParser) -> None:
         "--budget", metavar="USD", type=float,
         help="stop and tear down before the run would cost more; in the sandbox, what AWS would charge",
     )  # fmt: skip
+    _ttl(parser)
+    parser.add_argument("--json", action="store_true", help="one event a line on stdout")
+    parser.add_argument("--quiet", action="store_true", help="no narration on stderr")
+    _instructor(parser)
+
+
+def _ttl(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ttl", metavar="TIME",
         help="the endpoint deletes itself so long after its last use (2h, 90m), even if this machine never"
         " comes back",
     )  # fmt: skip
     parser.add_argument(
-        "--ttl-else", choices=("stop", "continue"), default="stop",
+        "--ttl-else", choices=("stop", "continue"),
         help="where that is not allowed: stop before the endpoint is made (default), or go on without",
     )  # fmt: skip
     parser.add_argument(
-        "--ttl-role", metavar="ARN", help="the role that deletes it (default: SageWizardSchedulerRole)"
+        "--ttl-role", metavar="NAME", help="the role that deletes it (default: SageWizardSchedulerRole)"
     )
-    parser.add_argument("--json", action="store_true", help="one event a line on stdout")
-    parser.add_argument("--quiet", action="store_true", help="no narration on stderr")
-    _instructor(parser)
 
 
 def _instructor(parser: argparse.ArgumentParser) -> None:
@@ -187,6 +191,7 @@ def _guide(commands: Any) -> None:
         "--set", metavar="PATH=VALUE", action="append", default=[], dest="settings",
         help="set an option beforehand, such as train.epochs=5; may be given several times",
     )  # fmt: skip
+    _ttl(guide)
     _instructor(guide)
     _target(guide)
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sagewizard.engine.plan import RunPlan
-    from sagewizard.engine.ttl import Ttl
     from sagewizard.recipe.recipe import Recipe
     from sagewizard.settings import Settings
     from sagewizard.target import Target
@@ -103,23 +102,19 @@ def plan_on(
     target: Target, recipe: Recipe, options: argparse.Namespace, *, done: Sequence[str] = ()
 ) -> RunPlan:
     """Return the plan of a run on an open target."""
-    from sagewizard.cli.run import ttl_of
     from sagewizard.engine.plan import plan_run
+    from sagewizard.engine.ttl import check, of_recipe
+    from sagewizard.targets import ttl_problem
 
-    ttl = ttl_of(options, target)
+    ttl = of_recipe(recipe)
+    if ttl is not None:
+        check(ttl.seconds, simulated=target.simulated)
     return plan_run(
         recipe, target=target.name, simulated=target.simulated, region=target.region, prices=target.prices,
         account=target.account_id, bucket=target.bucket, quotas=target.quotas, from_step=options.from_step,
         until=options.until, done=done, keep=options.keep, budget=options.budget,
-        ttl=ttl, ttl_problem="" if ttl is None or target.simulated else _ttl_problem(target, ttl),
+        ttl_problem="" if ttl is None else ttl_problem(target, ttl.role),
     )  # fmt: skip
-
-
-def _ttl_problem(target: Target, ttl: Ttl) -> str:
-    from sagewizard.aws.ttl_role import problem
-    from sagewizard.engine.ttl import role_arn
-
-    return problem(target.client("iam"), ttl.role_arn or role_arn(target.account_id, target.region))
 
 
 def may_ask() -> bool:
@@ -130,14 +125,13 @@ def may_ask() -> bool:
 def _offline_plan(options: argparse.Namespace, recipe: Recipe, target: str) -> RunPlan:
     """Return what can be told of a run without opening its target."""
     from sagewizard.aws.prices import TABLE_REGION, TablePrices
-    from sagewizard.cli.run import ttl_of
     from sagewizard.engine.plan import plan_run
 
     return plan_run(
         recipe, target=target, simulated=target == "sandbox",
         region=getattr(options, "region", None) or TABLE_REGION,
         prices=TablePrices(), from_step=options.from_step, until=options.until, keep=options.keep,
-        budget=options.budget, ttl=ttl_of(options),
+        budget=options.budget,
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,12 @@ from sagewizard.errors import SageWizardError
 from sagewizard.evaluation import ConfusionMatrix
 from sagewizard.i18n import _
 from sagewizard.outcome_events import ClustersMeasured, CrossValidated, ThresholdsCompared
+from sagewizard.recipe.command import command_line
 from sagewizard.render import clusters, confusion_matrix, folds, metric_list, residuals, thresholds
 from sagewizard.render.units import count, duration, hourly
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from sagewizard.cli.run import Outcome
     from sagewizard.events import CostChanged, CostItem, EvaluationMade, RunFinished
@@ -43,6 +43,7 @@ def final_report(
     *,
     until: str | None = None,
     keep: bool = False,
+    budget: float | None = None,
 ) -> list[str]:
     """Return the lines of the report."""
     lines: list[str] = []
@@ -63,7 +64,7 @@ def final_report(
         lines += cost_lines(outcome.cost, ink)
     for line in estimate_lines(recipe, target):
         lines += wrap(line, min(ink.width, 100))
-    again = command_line(named, recipe.settings, target.name, until=until, keep=keep)
+    again = command_line(named, recipe.settings, target.name, until=until, keep=keep, budget=budget)
     lines += ["", _("The same again:"), f"  {again}"]
     return lines
 
@@ -191,24 +192,3 @@ def estimate_lines(recipe: Recipe, target: Target) -> list[str]:
     if missing:
         line += " " + _("No price is known for {names}.").format(names=", ".join(dict.fromkeys(missing)))
     return [line]
-
-
-def command_line(
-    named: str,
-    settings: Mapping[str, object],
-    target: str,
-    *,
-    until: str | None = None,
-    keep: bool = False,
-) -> str:
-    """Return the command that does the same again, ready to paste."""
-    from sagewizard.recipe.options import as_text
-
-    words = ["sagewizard", "run", named]
-    for path, value in settings.items():
-        words += ["--set", f"{path}={as_text(value)}"]
-    words += ["--until", until] if until else []
-    words += ["--keep"] if keep else []
-    if target != "sandbox":
-        words += ["--target", target]
-    return shlex.join(words)

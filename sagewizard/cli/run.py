@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from sagewizard.engine.ttl import Ttl
     from sagewizard.recipe.recipe import Recipe
     from sagewizard.settings import Settings
     from sagewizard.target import Target
@@ -34,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     from sagewizard.recipe import finding
 
     settings = settings_module.load()
-    recipe = finding.load(options.recipe).with_settings(parse_settings(options.settings))
+    recipe = with_options(finding.load(options.recipe), options)
     check_steps(recipe, options.from_step, options.until)
     check_spending(options, recipe, options.target)
     if options.dry_run:
@@ -58,9 +57,9 @@ def resume(options: argparse.Namespace) -> int:
 
     settings = settings_module.load()
     state = states.find(settings.runs, options.run)
-    recipe = recipe_of(settings, state).with_settings(parse_settings(options.settings))
+    recipe = with_options(recipe_of(settings, state), options)
     check_steps(recipe, options.from_step, options.until)
-    check_changes(recipe, parse_settings(options.settings), options.from_step, state)
+    check_changes(recipe, settings_of(options), options.from_step, state)
     if options.budget is None:
         options.budget = state.budget
     check_spending(options, recipe, state.target)
@@ -87,6 +86,43 @@ def parse_settings(given: list[str]) -> dict[str, str]:
     return found
 
 
+def settings_of(options: argparse.Namespace) -> dict[str, str]:
+    """Return everything that the command line sets: what follows --set, and --ttl with what belongs to it."""
+    from sagewizard.engine.ttl import parse, written
+    from sagewizard.recipe.step_options import NEVER
+
+    found = parse_settings(options.settings)
+    given = {
+        "deploy.ttl": options.ttl,
+        "deploy.ttl_else": options.ttl_else,
+        "deploy.ttl_role": options.ttl_role,
+    }
+    for path, value in given.items():
+        if value is not None and path in found:
+            flag = "--" + path.partition(".")[2].replace("_", "-")
+            raise UsageError(f"{flag} and --set {path} are both given.", remedy="Keep one of them.")
+        if value is not None:
+            found[path] = written(parse(value)) if path == "deploy.ttl" and value != NEVER else value
+    return found
+
+
+def with_options(recipe: Recipe, options: argparse.Namespace) -> Recipe:
+    """Return a recipe with everything that the command line sets. Raises UsageError for what does not fit."""
+    from sagewizard.engine.ttl import of_recipe
+
+    settings = settings_of(options)
+    flags = [flag for flag in ("ttl", "ttl_else", "ttl_role") if getattr(options, flag) is not None]
+    if flags and "deploy" not in recipe.all_steps:
+        raise UsageError(
+            f"The recipe {recipe.name} deploys no endpoint that could delete itself.",
+            remedy=f"Leave out --{flags[0].replace('_', '-')}.",
+        )
+    changed = recipe.with_settings(settings)
+    if flags and options.ttl is None and of_recipe(changed) is None:
+        raise UsageError("--ttl-else and --ttl-role are of use with --ttl only.", remedy="Add --ttl 2h.")
+    return changed
+
+
 def check_steps(recipe: Recipe, *names: str | None) -> None:
     """Refuse a step that the recipe does not have, before anything else happens."""
     from difflib import get_close_matches
@@ -111,7 +147,8 @@ def check_changes(recipe: Recipe, changes: dict[str, str], from_step: str | None
     for path in changes:
         step = path.split(".")[0]
         done = state.steps.get(step)
-        if step not in recipe.steps:
+        option = recipe.options().get(path)
+        if step not in recipe.steps or (option is not None and option.live):
             continue
         place = recipe.steps.index(step)
         again = from_step is not None and place >= recipe.steps.index(from_step)
@@ -130,7 +167,6 @@ def check_changes(recipe: Recipe, changes: dict[str, str], from_step: str | None
 
 def check_spending(options: argparse.Namespace, recipe: Recipe, target: str) -> None:
     """Refuse a budget that cannot be held, and --yes on AWS without one, before anything else happens."""
-    ttl_of(options)
     if options.budget is not None:
         from sagewizard.engine.budget import check_budget
 
@@ -140,20 +176,6 @@ def check_spending(options: argparse.Namespace, recipe: Recipe, target: str) -> 
             "--yes on AWS spends money that nobody was asked for.",
             remedy="Say how much it may be, as --yes --budget 2.00, or leave out --yes and confirm the plan.",
         )
-
-
-def ttl_of(options: argparse.Namespace, target: Target | None = None) -> Ttl | None:
-    """Read --ttl and what belongs to it; None without it. UsageError for no length of time."""
-    from sagewizard.engine import ttl
-
-    if options.ttl is None:
-        if options.ttl_role or options.ttl_else != "stop":
-            raise UsageError("--ttl-else and --ttl-role are of use with --ttl only.", remedy="Add --ttl 2h.")
-        return None
-    seconds = ttl.parse(options.ttl)
-    if target is not None:
-        ttl.check(seconds, simulated=target.simulated)
-    return ttl.Ttl(seconds, options.ttl_else, options.ttl_role or "")
 
 
 def open_for(options: argparse.Namespace, settings: Settings, name: str, region: str | None) -> Target:
@@ -204,7 +226,6 @@ def _follow(
         cancel=cancel,
         keep=options.keep,
         budget=options.budget,
-        ttl=ttl_of(options, target),
     )
     with interruptible(cancel, err):
         try:
@@ -311,8 +332,9 @@ def _report(
         if out.terminal and err.terminal and outcome.evaluation is not None:
             out.line()
         for line in final_report(
-            outcome, recipe, target, named, end, out.ink, until=options.until, keep=options.keep
-        ):
+            outcome, recipe, target, named, end, out.ink, until=options.until, keep=options.keep,
+            budget=options.budget,
+        ):  # fmt: skip
             out.line(line)
     if not end.complete and not options.quiet:
         err.line(go_on)

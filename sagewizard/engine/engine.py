@@ -21,8 +21,8 @@ from sagewizard.engine.ledger import Ledger
 from sagewizard.engine.opening import context_of
 from sagewizard.engine.recorder import Recorder
 from sagewizard.engine.steps import STEPS
-from sagewizard.engine.teardown import Teardown
-from sagewizard.engine.ttl import Ttl, renew_all
+from sagewizard.engine.teardown import teardown_of
+from sagewizard.engine.ttl import Ttl, kept, of_recipe, renew_all, take
 from sagewizard.engine.ttl import check as check_ttl
 from sagewizard.errors import CancelledError, JobFailedError, SageWizardError, UsageError
 from sagewizard.events import (
@@ -73,7 +73,7 @@ class Engine:
         after it again (without `run_id`: in the newest run of the recipe that got so far). `until` is the
         last step to do. `keep` leaves out the teardown. With a `budget` in USD the run stops, and tears down
         what it made, before it would cost more; a run that goes on keeps the one it had. With
-        `ttl` its endpoints delete themselves a while after their last use, whatever becomes of this machine.
+        `ttl`, which is the option `deploy.ttl`, its endpoints delete themselves a while after their last use.
 
         The last event is always RunFinished, RunFailed or RunCancelled. Raises UsageError at once when what
         is asked for cannot be.
@@ -89,12 +89,15 @@ class Engine:
             raise UsageError(f"The step {until} comes before {from_step}.", remedy="Swap --from and --until.")
         if from_step == recipe.steps[0] and run_id is None:
             from_step = None
-        if budget is not None:
-            check_budget(budget, recipe.steps, until=until, keep=keep)
+        recipe = recipe.with_settings(ttl.settings if ttl is not None else {})
+        existing = self._existing(recipe, run_id, from_step)
+        recipe = kept(recipe, existing)
+        ttl = of_recipe(recipe)
         if ttl is not None:
             check_ttl(ttl.seconds, simulated=self.target.simulated)
-        existing = self._existing(recipe, run_id, from_step)
-        run = _Run(self, recipe, existing, run_id, from_step, until, cancel, keep, budget, ttl)
+        if budget is not None:
+            check_budget(budget, recipe.steps, until=until, keep=keep)
+        run = _Run(self, recipe, existing, run_id, from_step, until, cancel, keep, budget)
         return run.stream()
 
     def _existing(self, recipe: Recipe, run_id: str | None, from_step: str | None) -> states.RunState | None:
@@ -177,7 +180,6 @@ class _Run:
         cancel: threading.Event,
         keep: bool,
         budget: float | None,
-        ttl: Ttl | None,
     ) -> None:
         self.engine = engine
         self.recipe = recipe
@@ -208,8 +210,7 @@ class _Run:
         state.overrides = dict(recipe.settings)
         state.keep = keep
         state.budget = state.budget if budget is None else budget
-        if ttl is not None:
-            state.ttl, state.ttl_else, state.ttl_role = ttl.seconds, ttl.otherwise, ttl.role_arn
+        take(state, recipe)
         recorder = Recorder(state.run_id, self.clock)
         self.recorder = recorder
         self.context = context_of(
@@ -289,7 +290,7 @@ class _Run:
             return
         context.progress(f"Deleting what the run has made: {len(entries)} resources")
         try:
-            report = self._teardown().delete(entries)
+            report = teardown_of(context).delete(entries)
         except Exception as problem:
             # Whatever stopped it, the run's own reason comes first, and what is alive is listed with it.
             context.warn(f"Not everything could be deleted: {translate(problem, context).message}")
@@ -297,13 +298,6 @@ class _Run:
         context.cost_changed()
         kinds = {entry.kind for entry in report.deleted}
         states.after_teardown(context.state, kinds, all_gone=not report.failed)
-
-    def _teardown(self) -> Teardown:
-        context = self.context
-        return Teardown(
-            context.target, context.api, context.ledger, context.clock, context.cancel, context.emit,
-            context.meter,
-        )  # fmt: skip
 
     def _end(self, status: states.Status, error: str) -> None:
         self.context.state.status = status
@@ -369,7 +363,7 @@ class _Run:
             entries = [e for e in context.ledger.alive(run_id=context.run_id) if e.kind != "s3-prefix"]
             if entries:
                 context.progress(f"Deleting what the earlier attempt left: {len(entries)} resources")
-                self._teardown().delete(entries)
+                teardown_of(context).delete(entries)
         context.save()
 
     def _step(self, name: str, number: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagewizard.engine.estimate import EstimateItem, estimate
 from sagewizard.engine.plan_instances import COMPONENTS, Proposal, alternatives, propose
-from sagewizard.engine.ttl import REMEDY
+from sagewizard.engine.ttl import REMEDY, of_recipe
 from sagewizard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -113,7 +113,6 @@ def plan_run(
     done: Sequence[str] = (),
     keep: bool = False,
     budget: float | None = None,
-    ttl: Ttl | None = None,
     ttl_problem: str = "",
 ) -> RunPlan:
     """Return the plan of a run, or of what is left of one when some steps are `done`.
@@ -128,6 +127,7 @@ def plan_run(
         for step in recipe.steps[first : last + 1]
         if (step not in done or step in again) and not (keep and step == "teardown")
     )
+    ttl = of_recipe(recipe)
     found = estimate(recipe, prices, region, steps=steps)
     gone = "teardown" in steps
     resources: list[PlannedResource] = []
@@ -213,7 +213,7 @@ def _fallbacks(
     recipe: Recipe, steps: Sequence[str], prices: PriceList, region: str, quotas: QuotaList | None
 ) -> tuple[Fallback, ...]:
     found = []
-    for step in ("train", "deploy"):
+    for step in COMPONENTS:
         if step not in steps or recipe.value(f"{step}.on_capacity") != "next-type":
             continue
         count = int(recipe.value(f"{step}.instance_count") or 1)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import threading
 
     from sagewizard.clock import Clock
+    from sagewizard.engine.context import RunContext
     from sagewizard.engine.costs import CostMeter
     from sagewizard.target import Target
 
@@ -287,6 +288,14 @@ class Teardown:
 
     def _tell(self, event_type: type[Event], **fields: Any) -> None:
         self.emit(event_type, **fields)
+
+
+def teardown_of(context: RunContext) -> Teardown:
+    """Return what takes down rows of a run that is at work."""
+    return Teardown(
+        context.target, context.api, context.ledger, context.clock, context.cancel, context.emit,
+        context.meter,
+    )  # fmt: skip
 
 
 def _named(member: str, entry: Entry) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Owns `--ttl`: an endpoint deletes itself a while after its last use, even if this machine never comes back.
+"""Owns `deploy.ttl`: an endpoint deletes itself a while after its last use, whatever becomes of this machine.
 
 A one-time schedule of EventBridge Scheduler, one an endpoint, calls DeleteEndpoint as its universal target.
 It is made before the endpoint, put off while the endpoint is used, and goes with it. Where the schedule
@@ -16,15 +16,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sagewizard import boto_errors
 from sagewizard.engine.api import error_code, is_missing
-from sagewizard.errors import TargetError, UsageError
-from sagewizard.render.units import duration
+from sagewizard.engine.teardown import teardown_of
+from sagewizard.errors import ScheduleError, UsageError
+from sagewizard.outcome_events import DeletionScheduled
+from sagewizard.recipe.step_options import NEVER, TTL_ROLE
+from sagewizard.render.units import clock_time, duration
 
 if TYPE_CHECKING:
     from sagewizard.engine.context import RunContext
     from sagewizard.engine.ledger import Entry
+    from sagewizard.engine.state import RunState
+    from sagewizard.recipe.recipe import Recipe
 
 KIND: Final = "schedule"
-ROLE_NAME: Final = "SageWizardSchedulerRole"
+ROLE_NAME: Final = TTL_ROLE
 UNIVERSAL_TARGET: Final = "arn:{partition}:scheduler:::aws-sdk:sagemaker:deleteEndpoint"
 SHORTEST_SECONDS: Final = 60.0
 """EventBridge Scheduler looks at its schedules once a minute; the sandbox's looks when one is due."""
@@ -46,11 +51,51 @@ _PARTS: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?
 
 @dataclass(frozen=True, slots=True)
 class Ttl:
-    """How long after its last use an endpoint goes, in seconds; what to do where that cannot be; the role."""
+    """How long after its last use an endpoint goes, in seconds; what to do where that cannot be; the role.
+
+    The role is a name or an ARN, "" for the one that the doctor makes.
+    """
 
     seconds: float
     otherwise: str = "stop"
-    role_arn: str = ""
+    role: str = ""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The same as options of a recipe."""
+        found = {"deploy.ttl": written(self.seconds), "deploy.ttl_else": self.otherwise}
+        return found | ({"deploy.ttl_role": self.role} if self.role else {})
+
+
+def of_recipe(recipe: Recipe) -> Ttl | None:
+    """Return what a recipe says of its endpoint's end; None when it stays, or when there is none."""
+    length = recipe.value("deploy.ttl") if "deploy" in recipe.steps else None
+    if length is None or length == NEVER:
+        return None
+    role = str(recipe.value("deploy.ttl_role"))
+    otherwise = str(recipe.value("deploy.ttl_else"))
+    return Ttl(parse(str(length)), otherwise, "" if role == ROLE_NAME else role)
+
+
+def kept(recipe: Recipe, state: RunState | None) -> Recipe:
+    """Return the recipe of a run that goes on: where it says nothing of its endpoint's end, as it was."""
+    if state is None or state.ttl is None or "deploy.ttl" in recipe.settings:
+        return recipe
+    return recipe.with_settings(Ttl(state.ttl, state.ttl_else, state.ttl_role).settings)
+
+
+def said(recipe: Recipe, state: RunState | None) -> Recipe:
+    """Return the recipe of a run that goes on, whose settings are all there are: none means never."""
+    if state is None or state.ttl is None or "deploy.ttl" in recipe.settings:
+        return recipe
+    return recipe.with_settings({"deploy.ttl": NEVER})
+
+
+def take(state: RunState, recipe: Recipe) -> None:
+    """Enter into the state of a run what its recipe says now."""
+    found = of_recipe(recipe)
+    state.ttl = None if found is None else found.seconds
+    state.ttl_else, state.ttl_role = ("stop", "") if found is None else (found.otherwise, found.role)
 
 
 def parse(text: str) -> float:
@@ -63,6 +108,15 @@ def parse(text: str) -> float:
     if not seconds:
         raise UsageError(f"{text!r} is no length of time.", remedy="Write it as 2h, 90m, 1h30m or 90s.")
     return float(seconds)
+
+
+def written(seconds: float) -> str:
+    """Write a length of time as `parse` reads it: 2h, 1h30m, 90s."""
+    left, text = math.ceil(seconds), ""
+    for letter, unit in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, unit)
+        text += f"{count}{letter}" if count else ""
+    return text
 
 
 def check(seconds: float, *, simulated: bool) -> None:
@@ -78,9 +132,11 @@ def check(seconds: float, *, simulated: bool) -> None:
         )
 
 
-def role_arn(account: str, region: str) -> str:
-    """Return the ARN of the role that schedules run under unless another one is named."""
-    return f"arn:{partition(region)}:iam::{account}:role/{ROLE_NAME}"
+def role_arn(account: str, region: str, role: str = "") -> str:
+    """Return the ARN of the role that schedules run under: by its name, or the one of the doctor."""
+    if role.startswith("arn:"):
+        return role
+    return f"arn:{partition(region)}:iam::{account}:role/{role or ROLE_NAME}"
 
 
 def partition(region: str) -> str:
@@ -94,7 +150,7 @@ def partition(region: str) -> str:
 def arrange(context: RunContext, endpoint: str) -> None:
     """Make the schedule of an endpoint that is about to be made, or put off the one that is there.
 
-    Raises TargetError where it is not allowed and the run is to stop then.
+    Raises ScheduleError where it is not allowed and the run is to stop then.
     """
     if context.state.ttl is None:
         return
@@ -126,14 +182,22 @@ def renew(context: RunContext, endpoint: str, *, now: bool = False) -> None:
             raise
         if is_missing(error):
             return  # There is no endpoint any more; whoever asks it is told so.
-        when = f" It ends at {_clock(until)} UTC." if until else ""
+        when = f" It ends at {clock_time(until)}." if until else ""
         why = boto_errors.translate(error).message
         context.warn(f"The end of {endpoint} could not be put off: {why}.{when}")
 
 
 def renew_all(context: RunContext) -> None:
-    """Put off the end of all endpoints of a run that goes on; those without a schedule get one."""
+    """Put off the end of all endpoints of a run that goes on; those without a schedule get one.
+
+    Where they are to stay from now on, their schedules are deleted.
+    """
     if context.state.ttl is None:
+        rows = [row for row in context.ledger.alive(run_id=context.run_id) if row.kind == KIND]
+        if rows:
+            teardown_of(context).delete(rows)
+            context.state.ttl_until.clear()
+            context.save()
         return
     for entry in context.ledger.alive(run_id=context.run_id):
         if entry.kind != "endpoint" or entry.created is None or not _there(context, entry.name):
@@ -153,7 +217,7 @@ def words(context: RunContext, endpoint: str) -> str:
     until = fires_at(context, endpoint)
     if context.state.ttl is None or until is None:
         return ""
-    return f"; deletes itself {duration(context.state.ttl)} after its last use (now {_clock(until)} UTC)"
+    return f"; deletes itself {duration(context.state.ttl)} after its last use (now {clock_time(until)})"
 
 
 def _row(context: RunContext, endpoint: str) -> Entry | None:
@@ -187,6 +251,9 @@ def _put(context: RunContext, endpoint: str, seconds: float, *, new: bool) -> st
             raise
     context.state.ttl_until[endpoint] = float(moment)
     context.save()
+    context.emit(
+        DeletionScheduled, endpoint=endpoint, at=float(moment), after=context.state.ttl, step=context.step
+    )
     return str(answer["ScheduleArn"])
 
 
@@ -202,7 +269,7 @@ def schedule_request(context: RunContext, endpoint: str, moment: float) -> dict[
         "ActionAfterCompletion": "DELETE",
         "Target": {
             "Arn": UNIVERSAL_TARGET.format(partition=partition(target.region)),
-            "RoleArn": context.state.ttl_role or role_arn(target.account_id, target.region),
+            "RoleArn": role_arn(target.account_id, target.region, context.state.ttl_role),
             "Input": json.dumps({"EndpointName": endpoint}),
         },
     }
@@ -215,11 +282,7 @@ def _cannot(context: RunContext, endpoint: str, error: Exception) -> None:
             f"{endpoint} will not delete itself: {why}. It stays, and costs money, until it is torn down."
         )
         return
-    raise TargetError(
+    raise ScheduleError(
         f"The endpoint would not delete itself, so it was not made: {why}.",
         remedy=REMEDY,
     ) from error
-
-
-def _clock(moment: float) -> str:
-    return time.strftime("%H:%M:%S", time.gmtime(moment))

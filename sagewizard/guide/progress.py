@@ -10,8 +10,8 @@ from sagewizard import tuning_events as tv
 from sagewizard.cli.terminal import amount
 from sagewizard.cli.tuning import trial_line
 from sagewizard.i18n import _
-from sagewizard.outcome_events import Noted
-from sagewizard.render.units import duration, hourly
+from sagewizard.outcome_events import DeletionScheduled, Noted
+from sagewizard.render.units import clock_time, duration, hourly
 
 if TYPE_CHECKING:
     from sagewizard.guide.voice import Voice
@@ -65,6 +65,9 @@ class Progress:
                 self._stays(_("{name} is still there: {why}").format(name=event.name, why=event.message))
             case ev.Warned() | Noted():
                 self._stays(event.message)
+            case DeletionScheduled():
+                words = _("The endpoint deletes itself at {time} unless it is used before")
+                self._stays(words.format(time=clock_time(event.at)))
             case ev.StepFinished():
                 took = duration(event.seconds)
                 words = _("Done in {time}: {summary}").format(time=took, summary=event.summary)

@@ -236,7 +236,9 @@ class Session:
     # Inside
 
     def _of(self, step: str) -> dict[str, object]:
-        return {path: v for path, v in self.recipe.settings.items() if path.startswith(f"{step}.")}
+        options = self.recipe.options()
+        mine = ((p, v) for p, v in self.recipe.settings.items() if p.startswith(f"{step}."))
+        return {path: value for path, value in mine if path not in options or not options[path].live}
 
     def _stale(self) -> str | None:
         """Return the first step that is done, and would be done otherwise now."""

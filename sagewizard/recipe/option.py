@@ -20,7 +20,8 @@ class Option:
     """One thing that can be set; `definition` has its kind, range, default and help.
 
     `hyperparameter` tells an option of the algorithm, whose values stay text as on the wire, from one of
-    the step. `pattern` is a regular expression that a text has to match whole, `like` an example of it.
+    the step. `pattern` is a regular expression that a text has to match whole: `what` such as `like`. A
+    `live` option takes effect on what is there already: changing it leaves no step out of date.
     """
 
     section: str
@@ -28,6 +29,8 @@ class Option:
     hyperparameter: bool = False
     pattern: str = ""
     like: str = ""
+    what: str = "a name"
+    live: bool = False
 
     @property
     def name(self) -> str:
@@ -43,7 +46,7 @@ class Option:
     def allowed(self) -> str:
         """What may be written, in words for a person."""
         if self.pattern:
-            return f"a name such as {self.like}"
+            return f"{self.what} such as {self.like}"
         return self.definition.allowed
 
     @property

@@ -6,6 +6,10 @@ from sagewizard.algorithms import Hyperparameter, Interval, Kind
 from sagewizard.recipe.option import Option
 
 _INSTANCE_TYPE = r"ml\.[a-z0-9-]+\.[a-z0-9-]+"
+NEVER = "never"
+TTL_ROLE = "SageWizardSchedulerRole"
+LENGTH_OF_TIME = r"(?=[0-9a-z]*[1-9])(\d{1,4}d)?(\d{1,6}h)?(\d{1,6}m(in)?)?(\d{1,8}s)?"
+"""Such as 2h, 1h30m or 90s, and not nothing."""
 
 
 def _integer(
@@ -45,7 +49,8 @@ def spot(section: str) -> Option:
     )
 
 
-def _on_capacity(section: str) -> Option:
+def on_capacity(section: str) -> Option:
+    """Return the option of a step that takes machines, for when there are none."""
     return Option(
         section,
         Hyperparameter(
@@ -136,7 +141,7 @@ STEP_OPTIONS: dict[str, tuple[Option, ...]] = {
             ),
         ),
         spot("train"),
-        _on_capacity("train"),
+        on_capacity("train"),
         Option(
             "train",
             Hyperparameter(
@@ -156,7 +161,51 @@ STEP_OPTIONS: dict[str, tuple[Option, ...]] = {
     "deploy": (
         _instance("deploy", "instance_type", "Instance type", "ml.m5.large", "The machine that answers."),
         _count("deploy"),
-        _on_capacity("deploy"),
+        on_capacity("deploy"),
+        Option(
+            "deploy",
+            Hyperparameter(
+                "ttl",
+                Kind.TEXT,
+                "Deletes itself after",
+                "How long after its last use the endpoint deletes itself, even if this machine never comes "
+                "back: a schedule at AWS does it, which every use puts off and the teardown takes away.",
+                NEVER,
+            ),
+            pattern=f"({NEVER}|{LENGTH_OF_TIME})",
+            like="2h, 90m or 1h30m, or never",
+            what="a length of time",
+            live=True,
+        ),
+        Option(
+            "deploy",
+            Hyperparameter(
+                "ttl_else",
+                Kind.CHOICE,
+                "Where it may not",
+                "What to do where the schedule cannot be made (its role is missing, or it is not allowed): "
+                "stop before the endpoint is made, or continue with one that stays until it is torn down.",
+                "stop",
+                choices=("stop", "continue"),
+                advanced=True,
+            ),
+            live=True,
+        ),
+        Option(
+            "deploy",
+            Hyperparameter(
+                "ttl_role",
+                Kind.TEXT,
+                "Role that deletes it",
+                "The role that EventBridge Scheduler takes on to delete the endpoint: its name or ARN. "
+                "`sagewizard doctor --target aws --create-ttl-role` makes one, after showing what it may do.",
+                TTL_ROLE,
+                advanced=True,
+            ),
+            pattern=r"(arn:aws[a-z-]*:iam::\d{12}:role/)?[\w+=,.@/-]{1,576}",
+            like=TTL_ROLE,
+            live=True,
+        ),
     ),
     "predict": (
         Option(
@@ -227,6 +276,7 @@ STEP_OPTIONS: dict[str, tuple[Option, ...]] = {
                 "The job is stopped after this time, so that it cannot cost more.",
             ),
         ),
+        on_capacity("transform"),
     ),
     "evaluate": (
         Option(
@@ -262,6 +312,16 @@ STEP_OPTIONS: dict[str, tuple[Option, ...]] = {
                 Kind.BOOLEAN,
                 "Delete the data too",
                 "Also delete the run's objects in the bucket: data, model artifact and transform output.",
+                "false",
+            ),
+        ),
+        Option(
+            "teardown",
+            Hyperparameter(
+                "delete_logs",
+                Kind.BOOLEAN,
+                "Delete the logs too",
+                "Also delete the logs that SageMaker kept of the run's jobs and endpoints in CloudWatch.",
                 "false",
             ),
         ),

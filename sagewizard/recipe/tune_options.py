@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sagewizard.algorithms import Hyperparameter, Interval, Kind
 from sagewizard.recipe.options import Option
-from sagewizard.recipe.step_options import spot
+from sagewizard.recipe.step_options import on_capacity, spot
 
 STRATEGIES = ("Bayesian", "Random", "Grid", "Hyperband")
 TUNED, BETTER = "tuned", "better"
@@ -117,4 +117,5 @@ TUNE_OPTIONS: tuple[Option, ...] = (
         "SageMaker stops a training job after this time, so that it cannot cost more.",
     ),
     spot("tune"),
+    on_capacity("tune"),
 )  # fmt: skip

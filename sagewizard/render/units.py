@@ -20,6 +20,13 @@ def money(usd: float | None, *, approximate: bool = False) -> str:
     return f"{'~' if approximate else ''}${usd:,.2f}"
 
 
+def clock_time(moment: float) -> str:
+    """Write a moment (seconds since the epoch) as a time of its day: `16:02:10 UTC`."""
+    import time
+
+    return time.strftime("%H:%M:%S UTC", time.gmtime(moment))
+
+
 def hourly(usd: float | None) -> str:
     """Return USD per hour: `$1.20/h`, `$0.24/h`, `$0.115/h`, below ten cents `$0.0464/h`; `-` for none."""
     if usd is None or not math.isfinite(usd):

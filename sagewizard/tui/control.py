@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import queue
-import shlex
 import threading
 import traceback
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -285,16 +284,10 @@ class RunControl:
         """Return the shell command that does the same up to a step, ready to paste."""
         if self.recipe is None:
             return "sagewizard"
-        from sagewizard.recipe.options import as_text
+        from sagewizard.recipe.command import command_line
 
-        words = ["sagewizard", "run", self._named()]
-        for path, value in self.recipe.settings.items():
-            words += ["--set", f"{path}={as_text(value)}"]
-        if step and step != self.steps[-1]:
-            words += ["--until", step]
-        if self.target_name != "sandbox":
-            words += ["--target", self.target_name]
-        return shlex.join(words)
+        until = step if step and step != self.steps[-1] else None
+        return command_line(self._named(), self.recipe.settings, self.target_name, until=until)
 
     # Work in threads
 
@@ -442,7 +435,10 @@ class RunControl:
         return None
 
     def _options_changed(self, path: str) -> None:
-        section = path.partition(".")[0]
+        section, option = path.partition(".")[0], self.option(path)
+        if option is not None and option.live:
+            self._queue.put(lambda: {topics.OPTIONS, topics.STEPS})
+            return
         view = self.model.steps.get(section)
         if view is not None and view.status == "done":
             steps = list(self.model.steps)

@@ -281,6 +281,8 @@ class RunModel:
         self.clusters: ClustersMeasured | None = None
         self.folds: CrossValidated | None = None
         self.tuning = Tuning()
+        self.ends: dict[str, float] = {}
+        """When each endpoint deletes itself unless it is used, by its name, in seconds since the epoch."""
         self.warnings: list[tuple[str, str]] = []
         """(step, message)"""
         self.notes: list[tuple[str, str]] = []
@@ -315,6 +317,7 @@ class RunModel:
             "CrossValidated": self._cross_validated,
             "Warned": self._warned,
             "Noted": self._noted,
+            "DeletionScheduled": self._deletion_scheduled,
             "RunFinished": self._run_finished,
             "RunFailed": self._run_failed,
             "RunCancelled": self._run_cancelled,
@@ -465,11 +468,17 @@ class RunModel:
         found = self.alive.pop((event.resource, event.name), None)
         view = found or ResourceView(event.resource, event.name, "", event.time, None, "", self.current)
         self.gone.append(view)
+        if event.resource == "schedule":
+            self.ends.pop(event.name, None)
         topics = {RESOURCES}
         if event.name in self.jobs and not self.jobs[event.name].ended and event.resource == "endpoint":
             self.jobs[event.name].transitions.append(Transition("Deleted", "", "", event.time))
             topics.add(JOBS)
         return topics
+
+    def _deletion_scheduled(self, event: Any) -> set[str]:
+        self.ends[event.endpoint] = event.at
+        return {RESOURCES}
 
     def _deletion_failed(self, event: Any) -> set[str]:
         found = self.alive.get((event.resource, event.name))

@@ -299,8 +299,8 @@ def test_a_plan_that_cannot_keep_its_ttl_stops_unless_it_may_go_on():
 
     def plan(otherwise, problem):
         return plan_run(
-            DIGITS, target="aws", simulated=False, region="us-east-1", prices=TablePrices(),
-            ttl=Ttl(7200, otherwise), ttl_problem=problem,
+            DIGITS.with_settings(Ttl(7200, otherwise).settings), target="aws", simulated=False,
+            region="us-east-1", prices=TablePrices(), ttl_problem=problem,
         )  # fmt: skip
 
     fine = plan("stop", "")

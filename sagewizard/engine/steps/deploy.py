@@ -13,7 +13,7 @@ from sagewizard.engine.endpoint_gone import gone, says_gone
 from sagewizard.engine.following import JobWatch
 from sagewizard.engine.logs import LogFollower
 from sagewizard.engine.steps.result import StepResult
-from sagewizard.engine.teardown import Teardown
+from sagewizard.engine.teardown import teardown_of
 from sagewizard.engine.waiting import wait_until
 from sagewizard.errors import JobFailedError
 
@@ -54,10 +54,7 @@ def _clear(context: RunContext) -> None:
         for entry in context.ledger.alive(run_id=context.run_id)
         if entry.kind in (KIND, "endpoint-config", ttl.KIND)
     ]
-    Teardown(
-        context.target, context.api, context.ledger, context.clock, context.cancel, context.emit,
-        context.meter,
-    ).delete(entries)  # fmt: skip
+    teardown_of(context).delete(entries)
 
 
 def _deploy(context: RunContext) -> StepResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sagewizard.engine.steps.result import StepResult
-from sagewizard.engine.teardown import Teardown
+from sagewizard.engine.teardown import teardown_of
 from sagewizard.errors import BillableRemainsError
 
 if TYPE_CHECKING:
@@ -20,15 +20,7 @@ def run(context: RunContext) -> StepResult:
         for entry in context.ledger.alive(run_id=context.run_id)
         if with_data or entry.kind != "s3-prefix"
     ]
-    report = Teardown(
-        context.target,
-        context.api,
-        context.ledger,
-        context.clock,
-        context.cancel,
-        context.emit,
-        context.meter,
-    ).delete(entries)
+    report = teardown_of(context).delete(entries)
     context.cost_changed()
     if report.failed:
         named = "; ".join(

@@ -182,7 +182,7 @@ def command_lines(place: Place) -> list[str]:
     """Return the command as lines a shell joins; one line where it fits."""
     import shlex
 
-    from sagewizard.cli.report import command_line
+    from sagewizard.recipe.command import command_line
 
     session = place.session
     whole = command_line(session.named, session.recipe.settings, session.target_name, keep=place.kept)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.content import Content
 from textual.widgets import Static
 
+from sagewizard.render.units import clock_time
 from sagewizard.tui import model as t
 from sagewizard.tui.panes.base import StepPane
 from sagewizard.tui.panes.train import transitions
@@ -43,6 +44,9 @@ class DeployPane(StepPane):
         self.query_one("#deploy-facts", Static).update(facts(model, self.control.clock.now()))
 
 
+PARTS = ("model", "endpoint-config", "schedule")
+
+
 def facts(model: RunModel, now: float) -> Content:
     """Return name, variant, instances, price, uptime, bill and the parts of the endpoint."""
     job = model.job("endpoint")
@@ -68,11 +72,15 @@ def facts(model: RunModel, now: float) -> Content:
         rows.append(("Up" if gone is None else "Was up", duration(max(0.0, (gone or now) - begun))))
         if hourly and gone is None:
             rows.append(("So far", dollars(hourly * max(0.0, now - begun) / 3600.0)))
+    end = model.ends.get(job.name)
+    if end is not None and gone is None:
+        left = duration(max(0.0, end - now))
+        rows.append(("Ends", f"deletes itself at {clock_time(end)}, in {left}, unless it is used before"))
     if gone is not None:
         rows.append(("Now", "deleted"))
     calls = len(model.predictions)
     if calls:
         rows.append(("Asked", f"{calls} single predictions shown here"))
-    parts = [f"{r.kind} {r.name}" for r in model.alive.values() if r.kind in ("model", "endpoint-config")]
+    parts = [f"{r.kind} {r.name}" for r in model.alive.values() if r.kind in PARTS]
     rows += [("Made of", part) for part in parts]
     return Content("\n").join(Content.assemble((f"{name:<10}", "bold"), text) for name, text in rows)
