@@ -29,6 +29,7 @@ from textual.widgets import Static
 
 from sagewizard.tui import model as t
 from sagewizard.tui.panes import places
+from sagewizard.tui.whole import whole
 from sagewizard.tui.words import amount, duration
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class StepPane(Vertical):
     def update_from(self, model: RunModel, topics: set[str]) -> None:
         """Take changed topics; called by the run screen, in the interface's thread."""
         # Not before its widgets are there, and not while the screen is being taken away.
-        if not self._ready or not self.is_attached or self.screen not in self.app.screen_stack:
+        if not self._ready or not whole(self):
             return
         if topics & FRAME:
             self._frame(model)

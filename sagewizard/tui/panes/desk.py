@@ -6,6 +6,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from sagewizard.tui.panes.base import StepPane
+from sagewizard.tui.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,7 @@ class DeskPane(StepPane):
         self._asked_for, self.rows = key, None
 
         def ready(table: Table) -> None:
-            if self._asked_for == key and self.is_attached:
+            if self._asked_for == key and whole(self):
                 self.rows = table
                 on_ready()
 

@@ -15,6 +15,7 @@ from sagewizard.tui import model as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.desk import DeskPane, desk_of
 from sagewizard.tui.panes.train import folds_text
+from sagewizard.tui.whole import whole
 from sagewizard.tui.widgets.curve import CurveView
 from sagewizard.tui.widgets.heatmap import HeatMap
 from sagewizard.tui.widgets.mistakes import MistakePager
@@ -159,7 +160,7 @@ class EvaluatePane(DeskPane):
         else:
             self.chosen = 0
             self.threshold = 0.0
-        if not self.is_attached:
+        if not whole(self):
             return
         redraw = getattr(self.screen, "redraw_keys", None)
         if redraw is not None:  # which keys work depends on what was predicted
@@ -169,12 +170,12 @@ class EvaluatePane(DeskPane):
         self._draw()
 
     def _failed(self, error: SageWizardError) -> None:
-        if self.is_attached:
+        if whole(self):
             self.query_one("#evaluate-measures", Static).update(Text(f"· {error.message} {error.remedy}"))
 
     def _rows_ready(self) -> None:
         rows = self.rows
-        if rows is not None and self.is_attached:
+        if rows is not None and whole(self):
             self.query_one(MistakePager).rows(
                 self.values_of, self.label_of, rows.columns, self.shape, self.full_ink()
             )
@@ -188,7 +189,7 @@ class EvaluatePane(DeskPane):
             return
 
         def made(curves: tuple[Curve, Curve]) -> None:
-            if (self.results, self.chosen) == (results, chosen) and self.is_attached:
+            if (self.results, self.chosen) == (results, chosen) and whole(self):
                 self.curves = curves
                 self._draw_curve(fresh=True)
 
@@ -215,7 +216,7 @@ class EvaluatePane(DeskPane):
 
     def _draw(self) -> None:
         results = self.results
-        if results is None or not self.is_attached:
+        if results is None or not whole(self):
             return
         matrix = self.sweep.matrix(self.threshold) if self.sweep is not None else results.confusion
         heat = self.query_one(HeatMap)
@@ -241,7 +242,7 @@ class EvaluatePane(DeskPane):
     def _draw_tables(self) -> None:
         """Draw what does not move with the threshold: clusters, residuals, thresholds side by side, folds."""
         results, model = self.results, self.model
-        if results is None or not self.is_attached:
+        if results is None or not whole(self):
             return
         width = max(30, self.query_one(".pane-scroll").size.width - 2)
         plain = bool(getattr(self.app, "colourless", False))
@@ -331,7 +332,7 @@ class EvaluatePane(DeskPane):
         return lines
 
     def _draw_curve(self, *, fresh: bool = False) -> None:
-        if not self.is_attached:
+        if not whole(self):
             return
         view, results = self.query_one(CurveView), self.results
         view.display = self.curves is not None

@@ -14,6 +14,7 @@ from sagewizard.tui import model as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import Action
 from sagewizard.tui.panes.desk import DeskPane, desk_of
+from sagewizard.tui.whole import whole
 from sagewizard.tui.widgets.canvas import Canvas, Drawing
 from sagewizard.tui.widgets.digit import DigitView
 from sagewizard.tui.widgets.fields import FieldForm, row_text
@@ -76,7 +77,7 @@ class PredictPane(DeskPane):
         if self.view.status == "done":
             self.read_rows(self._rows_ready)
             self._read_threshold()
-        if self.is_attached:
+        if whole(self):
             self._draw()
 
     def own_action(self) -> Action | None:
@@ -315,7 +316,7 @@ class PredictPane(DeskPane):
         return found
 
     def _draw(self) -> None:
-        if not self.is_attached:
+        if not whole(self):
             return
         picture, canvas = (
             self.query_one("#predict-picture", DigitView),

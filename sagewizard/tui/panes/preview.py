@@ -10,6 +10,7 @@ from textual.widgets import Static
 from sagewizard.tui import model as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import StepPane
+from sagewizard.tui.whole import whole
 
 if TYPE_CHECKING:
     from textual import events
@@ -52,12 +53,12 @@ class PreviewPane(StepPane):
 
     def _read(self, found: DataLook) -> None:
         self._look = found
-        if self.is_attached:
+        if whole(self):
             self.draw()
 
     def _refused(self, error: SageWizardError) -> None:
         self._asked = False
-        if self.is_attached:
+        if whole(self):
             self.query_one("#preview-head", Static).update(Text(f"The rows cannot be read again: {error}"))
 
     def on_resize(self, _event: events.Resize) -> None:
@@ -120,7 +121,7 @@ class PreviewPane(StepPane):
             return rows_text(look, start, end, width, colourless=colourless)
 
         def made(text: str) -> None:
-            if drawing == self._drawing and self.is_attached:
+            if drawing == self._drawing and whole(self):
                 self.query_one("#preview-body", Static).update(Text.from_ansi(text))
 
         self.control.call(make, made)

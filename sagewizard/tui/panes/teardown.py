@@ -12,6 +12,7 @@ from sagewizard.render.units import duration
 from sagewizard.tui import model as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import Action, StepPane
+from sagewizard.tui.whole import whole
 from sagewizard.tui.widgets.rows import RowTable, tail
 from sagewizard.tui.words import dollars, per_hour, plural
 
@@ -129,7 +130,7 @@ class TeardownPane(StepPane):
             self.deleting -= set(names)
             for name, reason in failed:
                 self.app.notify(f"{name} is still there: {reason}", severity="error", markup=False)
-            if self.is_attached:
+            if whole(self):
                 self.update_from(self.model, {t.RESOURCES})
 
         self.control.teardown(names, on_done=done)
@@ -148,7 +149,7 @@ class TeardownPane(StepPane):
 
         def told(proofs: list[Proof]) -> None:
             self.proofs = {(proof.kind, proof.name): proof for proof in proofs}
-            if self.is_attached:
+            if whole(self):
                 self._draw(self.model)
 
         self.control.call(ask, told, self._no_proof)
@@ -165,7 +166,7 @@ class TeardownPane(StepPane):
             return sandbox_runs(control.settings)
 
         def told(there: bool) -> None:
-            if there and self.is_attached:
+            if there and whole(self):
                 self._ask_for_proof(things)
 
         control.call(running, told, lambda _error: None)

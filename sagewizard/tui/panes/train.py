@@ -13,6 +13,7 @@ from sagewizard.tui import model as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import StepPane
 from sagewizard.tui.panes.switching import switch_tuning
+from sagewizard.tui.whole import whole
 from sagewizard.tui.words import dollars, duration
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class TrainPane(StepPane):
         self.set_interval(1.0, self._count)
 
     def _count(self) -> None:
-        if self.view.status == "running" and self.is_attached:
+        if self.view.status == "running" and whole(self):
             model = self.model
             self.query_one("#train-figures", Static).update(self._figures(model, model.job("training-job")))
 

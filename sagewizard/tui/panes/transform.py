@@ -12,6 +12,7 @@ from sagewizard.render.units import count, duration
 from sagewizard.tui import model as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.desk import DeskPane, desk_of
+from sagewizard.tui.whole import whole
 from sagewizard.tui.widgets.digit import beside, colourless, joined, picture
 from sagewizard.tui.words import dollars
 
@@ -155,7 +156,7 @@ class TransformPane(DeskPane):
         return bool(judged(recipe, answer) == float(self.rows.parts["test"].targets[line.row - 1]))
 
     def _draw_lines(self) -> None:
-        if not self.is_attached or not self.query("#transform-lines"):
+        if not whole(self) or not self.query("#transform-lines"):
             return
         widget = self.query_one("#transform-lines", Static)
         if self.rows is None or not self.lines:

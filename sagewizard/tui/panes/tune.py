@@ -13,6 +13,7 @@ from sagewizard.tui import model as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import Action, StepPane, introduction
 from sagewizard.tui.panes.switching import switch_tuning
+from sagewizard.tui.whole import whole
 from sagewizard.tui.widgets.trials import best_text, panels, plan_text
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class TunePane(StepPane):
             return plan_of(recipe, target.prices, target.region)
 
         def done(plan: TuningPlan) -> None:
-            if self.is_attached and key == self._planned_for:
+            if whole(self) and key == self._planned_for:
                 self.plan = plan
                 here = trained * plan.tuning.waves if simulated and trained is not None else None
                 self.query_one("#tune-plan", Static).update(
@@ -163,7 +164,7 @@ class TunePane(StepPane):
                 )
 
         def refused(error: SageWizardError) -> None:
-            if self.is_attached:
+            if whole(self):
                 self.plan = None
                 self.query_one("#tune-plan", Static).update(Content(f"✗ {error.message} {error.remedy}"))
 

@@ -10,6 +10,7 @@ from textual.widgets import Button, Input, Static
 
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.screens.once import OnceModal
+from sagewizard.tui.whole import whole
 from sagewizard.tui.words import per_hour
 
 if TYPE_CHECKING:
@@ -236,7 +237,7 @@ class TeardownThenQuit(Dialog):
         self.query_one("#teardown-text", Static).update(Content(text))
 
     def _done(self, failed: list[tuple[str, str]]) -> None:
-        if not self.is_attached:
+        if not whole(self):
             return
         if not failed:
             self.app.leave()  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, Static
 
 from sagewizard.tui.screens.modals import Dialog
+from sagewizard.tui.whole import whole
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -107,11 +108,11 @@ class OwnDataScreen(Dialog):
         self._control.call(change, self._changed, self._refused)
 
     def _changed(self, recipe: Recipe) -> None:
-        if self.is_attached:
+        if whole(self):
             self.dismiss(recipe)
 
     def _looked(self, look: CsvLook) -> None:
-        if not self.is_attached:
+        if not whole(self):
             return
         self._look = look
         self._say("")
@@ -134,7 +135,7 @@ class OwnDataScreen(Dialog):
         self.query_one("#go", Button).label = "Use it"
 
     def _refused(self, error: SageWizardError) -> None:
-        if self.is_attached:
+        if whole(self):
             self._say(f"✗ {error}. {error.remedy}")
 
     def _say(self, text: str) -> None:

@@ -12,6 +12,7 @@ from textual.widgets.option_list import Option
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import TITLES
 from sagewizard.tui.screens.once import OnceModal
+from sagewizard.tui.whole import whole
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -122,7 +123,7 @@ class CodeScreen(Reader):
         )
 
     def _show(self, code: str, asked: tuple[str, bool] | None = None, fault: str = "") -> None:
-        if not self.is_attached or (asked is not None and asked != (self._flavor, self._whole)):
+        if not whole(self) or (asked is not None and asked != (self._flavor, self._whole)):
             return  # something else was asked for meanwhile
         if not self.query("#code-text"):
             return  # the screen is being taken away

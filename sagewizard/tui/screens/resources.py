@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 from sagewizard.render.units import duration
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.screens.base import AppScreen
+from sagewizard.tui.whole import whole
 from sagewizard.tui.widgets.rows import RowTable, tail
 from sagewizard.tui.words import dollars, per_hour, plural
 
@@ -199,7 +200,7 @@ class ResourcesScreen(AppScreen):
 
     def _take(self, found: Found) -> None:
         self.found = found
-        if self.is_attached:
+        if whole(self):
             self.draw()
 
     def draw(self) -> None:

@@ -14,6 +14,7 @@ from sagewizard.render.metrics import metric_name
 from sagewizard.render.units import duration, number
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.screens.base import AppScreen
+from sagewizard.tui.whole import whole
 from sagewizard.tui.widgets.rows import RowTable
 from sagewizard.tui.words import RUN_STATES, dollars, plural
 
@@ -174,7 +175,7 @@ class RunsScreen(AppScreen):
 
     def _take(self, found: list[RunSummary]) -> None:
         self.found = found
-        if self.is_attached:
+        if whole(self):
             self.draw()
             self.draw_status()
 

@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from sagewizard.tui.bindings import bindings_for
+from sagewizard.tui.whole import whole
 from sagewizard.tui.widgets.digit import SHADES, block_style, colourless, joined, shade
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ class Canvas(Static, can_focus=True):
 
     def redraw(self) -> None:
         """Draw the picture and the cursor."""
-        if not self.is_attached:
+        if not whole(self):
             return
         plain = colourless(self)
         lines = self._broad_lines(plain) if self._broad else self._fine_lines(plain)

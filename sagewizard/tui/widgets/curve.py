@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from sagewizard.render.chart import curve_chart
 from sagewizard.render.ink import Ink
+from sagewizard.tui.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +78,7 @@ class CurveView(Static):
     def _draw(self) -> None:
         width = self.size.width
         if self.curve is None or width < 10:
-            if self.curve is None and self.is_attached:
+            if self.curve is None and whole(self):
                 self.update("")
             return
         if self._drawn_at != width:

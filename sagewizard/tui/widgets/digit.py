@@ -10,6 +10,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from sagewizard.render.cells import cut
+from sagewizard.tui.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,7 +176,7 @@ class DigitView(Static):
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._draw())
 
     def _draw(self) -> None:
-        if self._shown is None or not self.is_attached:
+        if self._shown is None or not whole(self):
             return
         values, height, width, captions, high = self._shown
         lines = picture(values, height, width, plain=colourless(self), high=high)

@@ -10,6 +10,7 @@ from textual.widgets import Static
 
 from sagewizard.render.cells import cell_width, clean, cut
 from sagewizard.render.units import count, percent
+from sagewizard.tui.whole import whole
 from sagewizard.tui.widgets.digit import colourless, joined, shade
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class HeatMap(Static):
         self._draw()
 
     def _draw(self) -> None:
-        if not self.is_attached:
+        if not whole(self):
             return
         if self.matrix is None:
             self.update("")

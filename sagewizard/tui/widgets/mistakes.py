@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from sagewizard.render.cells import clean, fit
 from sagewizard.render.units import number
+from sagewizard.tui.whole import whole
 from sagewizard.tui.widgets.digit import beside, captioned, colourless, joined, picture
 from sagewizard.tui.widgets.fields import row_text
 
@@ -78,7 +79,7 @@ class MistakePager(Static):
         self._draw()
 
     def _draw(self) -> None:
-        if not self.is_attached:
+        if not whole(self):
             return
         if not self._mistakes:
             self.update(Text("✓ No mistakes at all on these rows." if self._values is not None else ""))
