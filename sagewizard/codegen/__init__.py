@@ -6,24 +6,24 @@ The way of it: `reading.read` reads the run once (recipe, settings, state, journ
 into a `plan.Plan` of sections; `plan.whole` or `plan.for_step` chooses and orders the sections;
 `writing.as_script` or `notebook.as_notebook` writes them. Nothing asks a target or the network.
 
-A flavor plugs in as a module with one function, `plan(run: Reading) -> Plan`, and a line in FLAVORS. Its
-sections are free, but for what the shared ones rely on:
+A flavor plugs in as a module with one function, `plan(run: Reading) -> Plan`, and a line in FLAVORS. It calls
+`frame.plan` with its setup, its helpers, and the makers of its steps; these rely on:
 
 - `datasets.sections(run)` gives the steps dataset and preview: they provide `train_x`, `train_y`, the same
   for `validation` (where `run.parts` has it) and `test`, with `classes` (names by number; not for a
-  regression) and `columns`. `evaluating.to_csv()` gives `to_csv(rows, labels=None)`;
-  `evaluating.reading_answers(run)` gives `read_numbers(body)` where answers are CSV.
-- `evaluating.evaluate(run)` gives the step evaluate: it needs `answers`, the endpoint's for all test rows
-  (from the step predict), or `batch_answers`, those of the transform, as `evaluating.source_of(run)` says:
-  lists made by `evaluating.from_endpoint(run, "TEXT")` and `from_transform(run, "TEXT")`, expressions that
-  need `evaluating.answer_needs(run)` and import `answer_imports(run)`.
+  regression) and `columns`. `evaluating` gives `to_csv(rows, labels=None)`, `read_numbers(body)` where
+  answers are CSV, and the step evaluate: it needs `answers`, the endpoint's for all test rows, or
+  `batch_answers`, those of the transform, as `evaluating.source_of(run)` says: lists made by
+  `evaluating.from_endpoint(run, "TEXT")` and `from_transform(run, "TEXT")`, expressions that need
+  `evaluating.answer_needs(run)` and import `answer_imports(run)`.
+- `endpoints.predict` and `endpoints.teardown` write these steps from an `endpoints.Endpoint`, which says how
+  the flavor speaks to it; `sdk_jobs` has what versions 2 and 3 of the SDK say alike.
 - A section with a `step` is placed in the order of the plan, one without where it is first needed. Every name
   that the code uses of another section stands in `needs`; for a name whose value in the run is known, `known`
   holds the lines that write it, so that `--step` can leave the section out.
-- `pieces` has what flavors say alike: `intro(run, "the library")` for the top, `setup(run)` (REGION, BUCKET,
-  ROLE, NAME, TAGS), `clients()`, `upload()`, `prepare(run)` (needs `upload`, `to_csv` or `to_recordio`, and
-  provides `train_uri`, `batch_uri` and so on). `pretty.call` and `pretty.assign` lay out values
-  (`pretty.Code` marks an expression).
+- `pieces` has what flavors say alike: `setup(run)` (REGION, BUCKET, ROLE, NAME, TAGS), `clients()`,
+  `prepare(run)` (needs `upload`, `to_csv` or `to_recordio`, and provides `train_uri`, `batch_uri` and so on).
+  `pretty.call` and `pretty.assign` lay out values (`pretty.Code` marks an expression).
 """
 
 from __future__ import annotations

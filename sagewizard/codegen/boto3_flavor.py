@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.codegen import boto3_jobs, datasets, evaluating, pieces, recordio_text
-from sagewizard.codegen.plan import Plan, Section
+from sagewizard.codegen import boto3_jobs, endpoints, evaluating, frame, pieces, recordio_text
+from sagewizard.codegen.plan import Section
 from sagewizard.codegen.pretty import Code, assign, call
 from sagewizard.engine.formats import RECORDIO
-from sagewizard.recipe.tasks import BINARY, CLUSTERING, MULTICLASS
 
 if TYPE_CHECKING:
+    from sagewizard.codegen.plan import Plan
     from sagewizard.codegen.reading import Reading
-
-PACKAGES = ("boto3", "numpy", "pandas", "scikit-learn", "scipy")
 
 _WAIT = '''\
 def wait_for(describe, member, **name):
@@ -43,29 +41,17 @@ def wait_until_gone(describe, **name):
 
 def plan(run: Reading) -> Plan:
     """Return the whole plan of a run."""
-    listed = [pieces.setup(run), *pieces.clients(), *_helpers(run), *datasets.sections(run)]
     makers = {
-        "prepare": _prepare, "train": boto3_jobs.train, "tune": boto3_jobs.tune, "deploy": deploy,
-        "predict": predict, "transform": boto3_jobs.transform, "evaluate": evaluating.evaluate,
-        "teardown": teardown,
+        "prepare": _prepare, "train": boto3_jobs.train, "tune": boto3_jobs.tune, "model": model,
+        "deploy": deploy, "transform": boto3_jobs.transform,
+        "predict": lambda run: endpoints.predict(run, _endpoint(run)),
+        "teardown": lambda run: endpoints.teardown(run, _endpoint(run)),
     }  # fmt: skip
-    for step in run.steps:
-        if step == "transform" and "deploy" not in run.steps:
-            listed.append(model(run, "transform"))
-        if step in makers:
-            listed.append(makers[step](run))
-    used = {package for section in listed for package in section.packages}
-    packages = tuple(package for package in PACKAGES if package in used)
-    return Plan(
-        run.recipe.title, pieces.intro(run, "boto3"), ">=3.11", packages, tuple(listed),
-        pieces.step_intro(run, "boto3"),
-    )  # fmt: skip
+    return frame.plan(run, "boto3", [pieces.setup(run), *pieces.clients()], _helpers(run), makers)
 
 
 def _helpers(run: Reading) -> list[Section]:
-    listed = [pieces.upload(), evaluating.to_csv(), *evaluating.reading_answers(run)]
-    if run.wire.content_type == RECORDIO:
-        listed.append(recordio_text.section())
+    listed = [recordio_text.section()] if run.wire.content_type == RECORDIO else []
     wait = _WAIT.replace("{poll}", str(run.poll))
     gone = _GONE.replace("{poll}", str(run.poll))
     listed.append(
@@ -128,10 +114,10 @@ def _model_needs(run: Reading) -> tuple[str, ...]:
     return ("sagemaker", "NAME", "TAGS", "ROLE", "IMAGE", "model_data", *script)
 
 
-def model(run: Reading, step: str) -> Section:
+def model(run: Reading) -> Section:
     """Return the section that makes the model where no endpoint is deployed."""
     return Section(
-        "The model", model_code(run), step=step, provides=("model",), needs=_model_needs(run),
+        "The model", model_code(run), step="transform", provides=("model",), needs=_model_needs(run),
         packages=("boto3",),
     )  # fmt: skip
 
@@ -172,69 +158,32 @@ def deploy(run: Reading) -> Section:
     )  # fmt: skip
 
 
-def predict(run: Reading) -> Section:
-    """Return the section that asks the endpoint: for one row, then for the test part."""
-    row, accept = run.number("row", "predict"), run.wire.answers
-    code = [
+def _endpoint(run: Reading) -> endpoints.Endpoint:
+    asking = (
         "def ask(body):",
         '    """Send CSV rows to the endpoint; return its reply as text."""',
         "    reply = runtime.invoke_endpoint(",
-        f'        EndpointName=endpoint, ContentType="text/csv", Accept="{accept}", Body=body',
+        f'        EndpointName=endpoint, ContentType="text/csv", Accept="{run.wire.answers}", Body=body',
         "    )",
         '    return reply["Body"].read().decode()',
         "",
         "",
-        f"body = to_csv(test_x[{row - 1}:{row}])",
-        'print("We send:   ", body.strip()[:60])',
-        'print("It answers:", ask(body).strip())',
-        f"print({pieces.expected_of(run, row)})",
-    ]
-    imports: list[str] = []
-    needs = ["runtime", "endpoint", "to_csv", "test_x", "test_y"]
-    needs += ["classes"] if run.task in (BINARY, MULTICLASS, CLUSTERING) else []
-    provides: tuple[str, ...] = ()
-    requests = pieces.requests_of(run)
-    if requests:
-        reply = evaluating.from_endpoint(run, "ask(to_csv(test_x[start:end]))")
-        code += pieces.asking(requests, reply)
-        provides = ("answers",)
-        imports += ["from itertools import pairwise", *evaluating.answer_imports(run)]
-        needs += evaluating.answer_needs(run)
-    if run.flag("delete_endpoint", "predict"):
-        code += ["", "# The endpoint has done its work, and would cost money from here on.",
-                 *delete_endpoint()]  # fmt: skip
-        needs += ["sagemaker", "endpoint_config", "wait_until_gone"]
-    known = evaluating.known_answers(run, "answers") if requests else {}
-    return Section(
-        run.title("predict"), tuple(code), step="predict", text=run.lesson("predict"),
-        imports=tuple(imports), provides=provides, needs=tuple(needs), packages=("boto3",),
-        known=known, known_imports=("import pandas as pd",) if known else (),
-    )  # fmt: skip
-
-
-def delete_endpoint() -> list[str]:
-    """Return lines that delete the endpoint and its configuration."""
-    return [
+    )
+    deletion = (
         "sagemaker.delete_endpoint(EndpointName=endpoint)",
         "wait_until_gone(sagemaker.describe_endpoint, EndpointName=endpoint)",
         "sagemaker.delete_endpoint_config(EndpointConfigName=endpoint_config)",
-    ]
-
-
-def teardown(run: Reading) -> Section:
-    """Return the section that deletes what is left."""
-    code: list[str] = []
-    needs = ["sagemaker"]
-    deployed = "deploy" in run.steps
-    early = "predict" in run.steps and run.flag("delete_endpoint", "predict")
-    if deployed and not early:
-        code += delete_endpoint()
-        needs += ["endpoint", "endpoint_config", "wait_until_gone"]
-    if deployed or "transform" in run.steps:
-        code += ["sagemaker.delete_model(ModelName=model)"]
-        needs.append("model")
-    last, more, imports = pieces.data_at_the_end(run)
-    return Section(
-        run.title("teardown"), (*code, *last), step="teardown", text=run.lesson("teardown"), imports=imports,
-        needs=(*needs, *more), packages=("boto3",),
-    )  # fmt: skip
+    )
+    return endpoints.Endpoint(
+        package="boto3",
+        asking=asking,
+        shown="ask(body).strip()",
+        answers=evaluating.from_endpoint(run, "ask(to_csv(test_x[start:end]))"),
+        answer_imports=evaluating.answer_imports(run),
+        asks_with=("runtime", "endpoint"),
+        deletion=deletion,
+        deletes_with=("sagemaker", "endpoint", "endpoint_config", "wait_until_gone"),
+        deletion_imports=(),
+        model=("sagemaker.delete_model(ModelName=model)",),
+        model_with=("sagemaker", "model"),
+    )

@@ -8,8 +8,6 @@ from sagewizard.codegen import evaluating
 from sagewizard.codegen.plan import Section
 from sagewizard.codegen.pretty import Code, assign, call, literal, quoted
 from sagewizard.engine.formats import RECORDIO
-from sagewizard.engine.spot import LONGEST_WITHOUT_CHECKPOINT, WAIT_SECONDS
-from sagewizard.recipe import ranges as recipe_ranges
 from sagewizard.recipe import tuning as recipe_tuning
 
 if TYPE_CHECKING:
@@ -70,7 +68,7 @@ def _stopping(run: Reading, step: str, job: str) -> dict[str, Any]:
     if not run.flag("spot", step):
         return {"StoppingCondition": {"MaxRuntimeInSeconds": longest}}
     checkpoints = run.checkpoints
-    wait = longest + WAIT_SECONDS if checkpoints else LONGEST_WITHOUT_CHECKPOINT
+    wait = run.longest_wait(step)
     place = {"S3Uri": Code(f'f"s3://{{BUCKET}}/{{NAME}}/checkpoints/{{{job}}}"')}
     return {
         "StoppingCondition": {"MaxRuntimeInSeconds": longest, "MaxWaitTimeInSeconds": wait},
@@ -232,20 +230,12 @@ def tune(run: Reading) -> Section:
         code += [line.replace("hyperparameters |=", "static |=")
                  for line in _script_parameters(run, "tuning_job")]  # fmt: skip
     code = ['tuning_job = time.strftime("tune-%Y%m%d-%H%M%S")  # 32 characters at most', *code]
-    config = _tuning_config(tuning)
     request: dict[str, Any] = {
         "HyperParameterTuningJobName": Code("tuning_job"),
-        "HyperParameterTuningJobConfig": config,
+        **recipe_tuning.as_request(tuning, tuning.max_seconds),
         "TrainingJobDefinition": definition,
         "Tags": Code("TAGS"),
     }
-    if tuning.parents:
-        request["WarmStartConfig"] = {
-            "ParentHyperParameterTuningJobs": [
-                {"HyperParameterTuningJobName": parent} for parent in tuning.parents
-            ],
-            "WarmStartType": tuning.warm_start_type,
-        }
     code += call("sagemaker.create_hyper_parameter_tuning_job", request)
     code += [
         "tuned = wait_for(",
@@ -262,16 +252,8 @@ def tune(run: Reading) -> Section:
         'model_data = chosen["ModelArtifacts"]["S3ModelArtifacts"]',
     ]
     if tuning.better and trained:
-        sign = ">" if tuning.goal == "Maximize" else "<"
-        code += [
-            "",
-            "# The model of the training job before goes on where it did better.",
-            "before = {",
-            '    metric["MetricName"]: metric["Value"] for metric in trained["FinalMetricDataList"]',
-            "}",
-            f'if before[{quoted(tuning.objective)}] {sign} figure["Value"]:',
-            '    model_data = trained["ModelArtifacts"]["S3ModelArtifacts"]',
-        ]
+        then = 'model_data = trained["ModelArtifacts"]["S3ModelArtifacts"]'
+        code += better(tuning, 'trained["FinalMetricDataList"]', 'figure["Value"]', then)
         needs.append("trained")
     made = run.outputs("tune")
     known: dict[str, tuple[str, ...]] = {}
@@ -287,32 +269,20 @@ def tune(run: Reading) -> Section:
     )  # fmt: skip
 
 
-def _tuning_config(tuning: recipe_tuning.Tuning) -> dict[str, Any]:
-    limits: dict[str, Any] = {
-        "MaxNumberOfTrainingJobs": tuning.jobs, "MaxParallelTrainingJobs": tuning.parallel,
-    }  # fmt: skip
-    if tuning.max_seconds is not None:
-        limits["MaxRuntimeInSeconds"] = tuning.max_seconds
-    config: dict[str, Any] = {
-        "Strategy": tuning.strategy,
-        "HyperParameterTuningJobObjective": {"Type": tuning.goal, "MetricName": tuning.objective},
-        "ResourceLimits": limits,
-        "ParameterRanges": recipe_ranges.as_request(tuning.ranges),
-        "TrainingJobEarlyStoppingType": tuning.early_stopping,
-        "RandomSeed": tuning.seed,
-    }
-    epochs = {"MinResource": tuning.min_epochs, "MaxResource": tuning.max_epochs}
-    given = {member: value for member, value in epochs.items() if value is not None}
-    if given:
-        config["StrategyConfig"] = {"HyperbandStrategyConfig": given}
-    criteria: dict[str, Any] = {}
-    if tuning.target_value is not None:
-        criteria["TargetObjectiveMetricValue"] = tuning.target_value
-    if tuning.not_improving is not None:
-        criteria["BestObjectiveNotImproving"] = {"MaxNumberOfTrainingJobsNotImproving": tuning.not_improving}
-    if criteria:
-        config["TuningJobCompletionCriteria"] = criteria
-    return config
+def better(tuning: recipe_tuning.Tuning, metrics: str, figure: str, then: str) -> list[str]:
+    """Return lines that go on with the model of the training job before where it did better.
+
+    `metrics` is an expression for the final metrics of that job, `figure` for the tuning's best, and `then`
+    is the line that takes the model.
+    """
+    before = f'{{metric["MetricName"]: metric["Value"] for metric in {metrics}}}'
+    return [
+        "",
+        "# The model of the training job before goes on where it did better.",
+        f"before = {before}",
+        f"if before[{quoted(tuning.objective)}] {'>' if tuning.goal == 'Maximize' else '<'} {figure}:",
+        f"    {then}",
+    ]
 
 
 def transform(run: Reading) -> Section:

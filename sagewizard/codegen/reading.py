@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sagewizard.engine import spot
 from sagewizard.engine.formats import format_of
 from sagewizard.engine.journal import NAME as JOURNAL
 from sagewizard.engine.opening import recipe_of
-from sagewizard.engine.spot import WRITES_CHECKPOINTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +97,11 @@ class Reading:
     @property
     def checkpoints(self) -> bool:
         """Whether the algorithm can go on from a checkpoint when a spot job was interrupted."""
-        return self.recipe.algorithm.script_mode or self.algorithm in WRITES_CHECKPOINTS
+        return spot.goes_on(self.recipe)
+
+    def longest_wait(self, step: str) -> int:
+        """Return how many seconds a spot job of a step may take with its wait for capacity."""
+        return spot.longest_wait(self.recipe, self.number("max_runtime_seconds", step))
 
     def title(self, step: str) -> str:
         """Return the title of a step's lesson."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sagewizard.codegen import datasets, evaluating, pieces, sdk2_jobs
-from sagewizard.codegen.plan import Plan, Section
+from sagewizard.codegen import endpoints, evaluating, frame, pieces, sdk2_jobs
+from sagewizard.codegen.plan import Section
 from sagewizard.codegen.pretty import Code, assign, call, quoted
 from sagewizard.engine.formats import RECORDIO
-from sagewizard.recipe.tasks import BINARY, CLUSTERING, MULTICLASS
 
 if TYPE_CHECKING:
+    from sagewizard.codegen.plan import Plan
     from sagewizard.codegen.reading import Reading
 
-PACKAGES = ("sagemaker", "boto3", "numpy", "pandas", "scikit-learn", "scipy")
 # Version 3 has none of the classes used here.
-VERSIONS = {"sagemaker": "sagemaker>=2.257,<3"}
+SDK = "sagemaker>=2.257,<3"
 
 _RECORDIO = '''\
 def to_recordio(rows, labels=None):
@@ -27,24 +26,14 @@ def to_recordio(rows, labels=None):
 
 def plan(run: Reading) -> Plan:
     """Return the whole plan of a run."""
-    listed = [*_setup(run), *_helpers(run), *datasets.sections(run)]
     makers = {
-        "prepare": _prepare, "train": sdk2_jobs.train, "tune": sdk2_jobs.tune, "deploy": deploy,
-        "predict": predict, "transform": sdk2_jobs.transform, "evaluate": evaluating.evaluate,
-        "teardown": teardown,
+        "prepare": _prepare, "train": sdk2_jobs.train, "tune": sdk2_jobs.tune, "model": _model,
+        "deploy": deploy, "transform": sdk2_jobs.transform,
+        "predict": lambda run: endpoints.predict(run, _endpoint(run)),
+        "teardown": lambda run: endpoints.teardown(run, _endpoint(run)),
     }  # fmt: skip
-    for step in run.steps:
-        if step == "transform" and "deploy" not in run.steps:
-            listed.append(_model(run))
-        if step in makers:
-            listed.append(makers[step](run))
-    used = {package for section in listed for package in section.packages}
-    packages = tuple(VERSIONS.get(package, package) for package in PACKAGES if package in used)
     library = "version 2 of the SageMaker Python SDK"
-    return Plan(
-        run.recipe.title, pieces.intro(run, library), ">=3.11", packages, tuple(listed),
-        pieces.step_intro(run, library),
-    )  # fmt: skip
+    return frame.plan(run, library, _setup(run), _helpers(run), makers, sdk=SDK)
 
 
 def _setup(run: Reading) -> list[Section]:
@@ -64,18 +53,15 @@ def _setup(run: Reading) -> list[Section]:
 
 
 def _helpers(run: Reading) -> list[Section]:
-    listed = [pieces.upload(), evaluating.to_csv(), *evaluating.reading_answers(run)]
-    if run.wire.content_type == RECORDIO:
-        listed.append(
-            Section(
-                "RecordIO-protobuf", tuple(_RECORDIO.split("\n")), provides=("to_recordio",),
-                imports=(
-                    "import io", "from sagemaker.amazon.common import write_numpy_to_dense_tensor",
-                ),
-                packages=("sagemaker",),
-            )
-        )  # fmt: skip
-    return listed
+    if run.wire.content_type != RECORDIO:
+        return []
+    imports = ("import io", "from sagemaker.amazon.common import write_numpy_to_dense_tensor")
+    return [
+        Section(
+            "RecordIO-protobuf", tuple(_RECORDIO.split("\n")), provides=("to_recordio",),
+            imports=imports, packages=("sagemaker",),
+        )
+    ]  # fmt: skip
 
 
 def _prepare(run: Reading) -> Section:
@@ -145,54 +131,18 @@ def deploy(run: Reading) -> Section:
     )  # fmt: skip
 
 
-def predict(run: Reading) -> Section:
-    """Return the section that asks the endpoint: for one row, then for the test part."""
-    row = run.number("row", "predict")
-    code = [
-        f"body = to_csv(test_x[{row - 1}:{row}])",
-        'print("We send:   ", body.strip()[:60])',
-        'print("It answers:", predictor.predict(body))',
-        f"print({pieces.expected_of(run, row)})",
-    ]
-    needs = ["predictor", "to_csv", "test_x", "test_y"]
-    needs += ["classes"] if run.task in (BINARY, MULTICLASS, CLUSTERING) else []
-    imports: list[str] = []
-    provides: tuple[str, ...] = ()
-    requests = pieces.requests_of(run)
-    if requests:
-        asked = "predictor.predict(to_csv(test_x[start:end]))"
-        read = f"read_numbers({asked})" if evaluating.reads_csv(run) else f'{asked}["predictions"]'
-        code += pieces.asking(requests, read)
-        imports.append("from itertools import pairwise")
-        needs += evaluating.answer_needs(run)
-        provides = ("answers",)
-    if run.flag("delete_endpoint", "predict"):
-        code += [
-            "",
-            "# The endpoint has done its work, and would cost money from here on.",
-            "predictor.delete_endpoint(delete_endpoint_config=True)",
-        ]
-    known = evaluating.known_answers(run, "answers") if requests else {}
-    return Section(
-        run.title("predict"), tuple(code), step="predict", text=run.lesson("predict"),
-        imports=tuple(imports), provides=provides, needs=tuple(needs), packages=("sagemaker",),
-        known=known, known_imports=("import pandas as pd",) if known else (),
-    )  # fmt: skip
-
-
-def teardown(run: Reading) -> Section:
-    """Return the section that deletes what is left."""
-    code: list[str] = []
-    needs: list[str] = []
-    deployed = "deploy" in run.steps
-    if deployed and not ("predict" in run.steps and run.flag("delete_endpoint", "predict")):
-        code.append("predictor.delete_endpoint(delete_endpoint_config=True)")
-        needs.append("predictor")
-    if deployed or "transform" in run.steps:
-        code.append("session.delete_model(model)")
-        needs += ["session", "model"]
-    last, more, imports = pieces.data_at_the_end(run)
-    return Section(
-        run.title("teardown"), (*code, *last), step="teardown", text=run.lesson("teardown"),
-        needs=(*needs, *more), imports=imports, packages=("sagemaker",),
-    )  # fmt: skip
+def _endpoint(run: Reading) -> endpoints.Endpoint:
+    asked = "predictor.predict(to_csv(test_x[start:end]))"
+    return endpoints.Endpoint(
+        package="sagemaker",
+        asking=(),
+        shown="predictor.predict(body)",
+        answers=f"read_numbers({asked})" if evaluating.reads_csv(run) else f'{asked}["predictions"]',
+        answer_imports=(),
+        asks_with=("predictor",),
+        deletion=("predictor.delete_endpoint(delete_endpoint_config=True)",),
+        deletes_with=("predictor",),
+        deletion_imports=(),
+        model=("session.delete_model(model)",),
+        model_with=("session", "model"),
+    )

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.codegen import boto3_jobs, evaluating
+from sagewizard.codegen import boto3_jobs, sdk_jobs
 from sagewizard.codegen.boto3_jobs import channels_of
 from sagewizard.codegen.plan import Section
 from sagewizard.codegen.pretty import Code, assign, call, quoted
-from sagewizard.engine.spot import LONGEST_WITHOUT_CHECKPOINT, WAIT_SECONDS
 from sagewizard.recipe import tuning as recipe_tuning
 
 if TYPE_CHECKING:
     from sagewizard.codegen.reading import Reading
-    from sagewizard.recipe.ranges import Range
 
 _SIZES = ("instance_type", "instance_count", "volume_gb", "max_runtime_seconds")
 
@@ -47,9 +45,7 @@ def _estimator(run: Reading, step: str, result: str) -> tuple[list[str], list[st
         "sagemaker_session": Code("session"),
     }
     if run.flag("spot", step):
-        longest = run.number("max_runtime_seconds", step)
-        wait = longest + WAIT_SECONDS if run.checkpoints else LONGEST_WITHOUT_CHECKPOINT
-        arguments |= {"use_spot_instances": True, "max_wait": wait}
+        arguments |= {"use_spot_instances": True, "max_wait": run.longest_wait(step)}
         if run.checkpoints:
             arguments["checkpoint_s3_uri"] = Code('f"s3://{BUCKET}/{NAME}/checkpoints"')
     if script:
@@ -67,8 +63,8 @@ def _start(run: Reading) -> tuple[list[str], list[str], list[str]]:
     if run.recipe.algorithm.script_mode:
         needs.append("SCRIPT")
     else:
-        version = run.recipe.version
-        said = f", version={quoted(version)}" if version else _default_version(run)
+        version = sdk_jobs.image_version(run)
+        said = f", version={quoted(version)}" if version else ""
         code.append(f"IMAGE = image_uris.retrieve({quoted(run.algorithm)}, REGION{said})")
         imports.append("from sagemaker import image_uris")
         needs.append("REGION")
@@ -80,28 +76,8 @@ def _start(run: Reading) -> tuple[list[str], list[str], list[str]]:
             f'    "{name}": TrainingInput(', f"        {part}_uri, content_type={content}", "    ),"
         ]  # fmt: skip
     code.append("}")
-    parameters = run.recipe.effective_hyperparameters()
-    values = {name: _typed(text) for name, text in parameters.items()}
-    code += assign("hyperparameters", values)
+    code += assign("hyperparameters", sdk_jobs.hyperparameters(run))
     return code, imports, needs
-
-
-def _default_version(run: Reading) -> str:
-    """Return the version argument for XGBoost, whose images the SDK does not find without one."""
-    if run.algorithm != "xgboost":
-        return ""
-    return f", version={quoted(str(run.recipe.algorithm.image.default_version))}"
-
-
-def _typed(text: str) -> Any:
-    """Return a number as a number: the SDK writes it as the same text, and a script reads it as one."""
-    for kind in (int, float):
-        try:
-            value = kind(text)
-        except ValueError:
-            continue
-        return value if str(value) == text else text
-    return text
 
 
 def train(run: Reading) -> Section:
@@ -177,26 +153,10 @@ def tune(run: Reading) -> Section:
         needs += ["hyperparameters"] if trained else []
         if trained:
             needs.append("SCRIPT" if run.recipe.algorithm.script_mode else "IMAGE")
-    ranges = {entry.name: _range(entry, imports) for entry in tuning.ranges}
-    arguments: dict[str, Any] = {
-        "estimator": Code(name),
-        "objective_metric_name": tuning.objective,
-        "objective_type": tuning.goal,
-        "hyperparameter_ranges": ranges,
-        "strategy": tuning.strategy,
-        "max_jobs": tuning.jobs,
-        "max_parallel_jobs": tuning.parallel,
-        "early_stopping_type": tuning.early_stopping,
-        "random_seed": tuning.seed,
+    arguments = {
+        "estimator": Code(name), **sdk_jobs.tuner_arguments(run, tuning, "sagemaker.tuner", imports),
         "tags": Code("TAGS"),
-    }
-    metrics = run.recipe.file.algorithm.metrics
-    if metrics:
-        arguments["metric_definitions"] = [
-            {"Name": metric, "Regex": regex} for metric, regex in metrics.items()
-        ]
-    if tuning.max_seconds is not None:
-        arguments["max_runtime_in_seconds"] = tuning.max_seconds
+    }  # fmt: skip
     _rarer(tuning, arguments, imports)
     code += call("HyperparameterTuner", arguments, result="tuner")
     keep = "" if run.recipe.algorithm.script_mode else ", include_cls_metadata=False"
@@ -212,16 +172,8 @@ def tune(run: Reading) -> Section:
         '    print(f"  {name:24} {value}")',
     ]
     if tuning.better and trained:
-        sign = ">" if tuning.goal == "Maximize" else "<"
-        code += [
-            "",
-            "# The model of the training job before goes on where it did better.",
-            "before = {",
-            '    metric["MetricName"]: metric["Value"] for metric in trained["FinalMetricDataList"]',
-            "}",
-            f'if before[{quoted(tuning.objective)}] {sign} figure["Value"]:',
-            "    best = estimator",
-        ]
+        metrics = 'trained["FinalMetricDataList"]'
+        code += boto3_jobs.better(tuning, metrics, 'figure["Value"]', "best = estimator")
         needs.append("trained")
     done = run.outputs("tune")
     kind = "SKLearn" if run.recipe.algorithm.script_mode else "Estimator"
@@ -235,19 +187,6 @@ def tune(run: Reading) -> Section:
         needs=tuple(dict.fromkeys(needs)), known=known,
         known_imports=(f"from {module} import {kind}",), packages=("sagemaker",),
     )  # fmt: skip
-
-
-def _range(entry: Range, imports: list[str]) -> Code:
-    if entry.values:
-        imports.append("from sagemaker.tuner import CategoricalParameter")
-        return Code(f"CategoricalParameter([{', '.join(quoted(value) for value in entry.values)}])")
-    kind = "IntegerParameter" if entry.integer else "ContinuousParameter"
-    imports.append(f"from sagemaker.tuner import {kind}")
-    low, high = entry.low, entry.high
-    if entry.integer:
-        low, high = str(int(float(low))), str(int(float(high)))
-    scaling = "" if entry.scaling == "Auto" else f", scaling_type={quoted(entry.scaling)}"
-    return Code(f"{kind}({low}, {high}{scaling})")
 
 
 def _rarer(tuning: recipe_tuning.Tuning, arguments: dict[str, Any], imports: list[str]) -> None:
@@ -276,43 +215,4 @@ def _rarer(tuning: recipe_tuning.Tuning, arguments: dict[str, Any], imports: lis
 
 def transform(run: Reading) -> Section:
     """Return the section that runs the batch transform and reads its output."""
-    file = f"{run.wire.batch[1]}.out"
-    made = {
-        "model_name": Code("model"),
-        "instance_count": run.number("instance_count", "transform"),
-        "instance_type": run.text("instance_type", "transform"),
-        "strategy": run.text("strategy", "transform"),
-        "max_payload": run.number("max_payload_mb", "transform"),
-        "accept": run.wire.batch_answers,
-        "assemble_with": "Line",
-        "output_path": Code('f"s3://{BUCKET}/{output}"'),
-        "tags": Code("TAGS"),
-        "sagemaker_session": Code("session"),
-    }
-    started = {
-        "data": Code("batch_uri"), "content_type": "text/csv", "split_type": "Line",
-        "job_name": Code('f"{NAME}-transform"'), "wait": True, "logs": False,
-    }  # fmt: skip
-    code = [
-        'output = f"{NAME}/transform/{NAME}-transform"',
-        *call("Transformer", made, result="transformer"),
-        *call("transformer.transform", started),
-        f'text = session.read_s3_file(BUCKET, f"{{output}}/{file}")',
-        f"batch_answers = {evaluating.from_transform(run, 'text')}",
-        f'print(f"{{len(batch_answers):,}} answers in s3://{{BUCKET}}/{{output}}/{file}")',
-    ]
-    needs = ["session", "NAME", "TAGS", "BUCKET", "model", "batch_uri", *evaluating.answer_needs(run)]
-    known: dict[str, tuple[str, ...]] = {}
-    where = str(run.outputs("transform").get("output", ""))
-    if where:
-        key = where.removeprefix("s3://").partition("/")[2]
-        known["batch_answers"] = (
-            *call("session.read_s3_file", {"bucket": Code("BUCKET"), "key_prefix": key}, result="text"),
-            f"batch_answers = {evaluating.from_transform(run, 'text')}",
-        )
-    return Section(
-        run.title("transform"), tuple(code), step="transform", text=run.lesson("transform"),
-        imports=("from sagemaker.transformer import Transformer", *evaluating.answer_imports(run)),
-        provides=("batch_answers",), needs=tuple(needs), known=known,
-        known_imports=evaluating.answer_imports(run), packages=("sagemaker",),
-    )  # fmt: skip
+    return sdk_jobs.transform(run, "sagemaker.transformer", "model", {"wait": True, "logs": False})

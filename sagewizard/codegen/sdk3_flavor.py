@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.codegen import datasets, evaluating, pieces, recordio_text, sdk3_jobs
-from sagewizard.codegen.plan import Plan, Section
+from sagewizard.codegen import endpoints, evaluating, frame, pieces, recordio_text, sdk3_jobs
+from sagewizard.codegen.plan import Section
 from sagewizard.codegen.pretty import Code, call
 from sagewizard.engine.formats import RECORDIO
-from sagewizard.recipe.tasks import BINARY, CLUSTERING, MULTICLASS
 
 if TYPE_CHECKING:
+    from sagewizard.codegen.plan import Plan
     from sagewizard.codegen.reading import Reading
 
-PACKAGES = ("sagemaker", "boto3", "numpy", "pandas", "scikit-learn", "scipy")
 # Version 2 has none of the classes used here.
-VERSIONS = {"sagemaker": "sagemaker>=3.27,<4"}
+SDK = "sagemaker>=3.27,<4"
+_REGION = (
+    "Parts of version 3 ask for a region when they are imported: set AWS_DEFAULT_REGION where no"
+    " configuration file of yours names one."
+)
 
 _FINAL_METRICS = '''\
 def final_metrics(job):
@@ -36,27 +39,14 @@ _DELETE_ENDPOINT = (
 
 def plan(run: Reading) -> Plan:
     """Return the whole plan of a run."""
-    listed = [*_setup(run), *_helpers(run), *datasets.sections(run)]
     makers = {
-        "prepare": _prepare, "train": sdk3_jobs.train, "tune": sdk3_jobs.tune, "deploy": deploy,
-        "predict": predict, "transform": sdk3_jobs.transform, "evaluate": evaluating.evaluate,
-        "teardown": teardown,
+        "prepare": _prepare, "train": sdk3_jobs.train, "tune": sdk3_jobs.tune, "model": _model,
+        "deploy": deploy, "transform": sdk3_jobs.transform,
+        "predict": lambda run: endpoints.predict(run, _endpoint(run)),
+        "teardown": lambda run: endpoints.teardown(run, _endpoint(run)),
     }  # fmt: skip
-    for step in run.steps:
-        if step == "transform" and "deploy" not in run.steps:
-            listed.append(_model(run))
-        if step in makers:
-            listed.append(makers[step](run))
-    used = {package for section in listed for package in section.packages}
-    packages = tuple(VERSIONS.get(package, package) for package in PACKAGES if package in used)
-    intro = (
-        *pieces.intro(run, "version 3 of the SageMaker Python SDK"),
-        (
-            "Parts of version 3 ask for a region when they are imported: set AWS_DEFAULT_REGION where no"
-            " configuration file of yours names one."
-        ),
-    )
-    return Plan(run.recipe.title, intro, ">=3.11", packages, tuple(listed))
+    library = "version 3 of the SageMaker Python SDK"
+    return frame.plan(run, library, _setup(run), _helpers(run), makers, sdk=SDK, more=(_REGION,))
 
 
 def _setup(run: Reading) -> list[Section]:
@@ -80,12 +70,10 @@ def _setup(run: Reading) -> list[Section]:
 
 
 def _helpers(run: Reading) -> list[Section]:
-    listed = [pieces.upload(), evaluating.to_csv(), *evaluating.reading_answers(run)]
-    if run.wire.content_type == RECORDIO:
-        # Version 3 has a RecordIO writer in name only: it raises NotImplementedError.
-        listed.append(recordio_text.section())
-    listed.append(Section("Figures of a job", tuple(_FINAL_METRICS.split("\n")), provides=("final_metrics",)))
-    return listed
+    # Version 3 has a RecordIO writer in name only: it raises NotImplementedError.
+    listed = [recordio_text.section()] if run.wire.content_type == RECORDIO else []
+    metrics = Section("Figures of a job", tuple(_FINAL_METRICS.split("\n")), provides=("final_metrics",))
+    return [*listed, metrics]
 
 
 def _prepare(run: Reading) -> Section:
@@ -171,59 +159,25 @@ def deploy(run: Reading) -> Section:
     )  # fmt: skip
 
 
-def predict(run: Reading) -> Section:
-    """Return the section that asks the endpoint: for one row, then for the test part."""
-    row = run.number("row", "predict")
-    code = [
+def _endpoint(run: Reading) -> endpoints.Endpoint:
+    asking = (
         "def ask(body):",
         '    """Send CSV rows to the endpoint; return its reply as text."""',
         f'    reply = endpoint.invoke(body=body, content_type="text/csv", accept="{run.wire.answers}")',
         "    return reply.body.read().decode()",
         "",
         "",
-        f"body = to_csv(test_x[{row - 1}:{row}])",
-        'print("We send:   ", body.strip()[:60])',
-        'print("It answers:", ask(body).strip())',
-        f"print({pieces.expected_of(run, row)})",
-    ]
-    imports: list[str] = []
-    needs = ["endpoint", "to_csv", "test_x", "test_y"]
-    needs += ["classes"] if run.task in (BINARY, MULTICLASS, CLUSTERING) else []
-    provides: tuple[str, ...] = ()
-    requests = pieces.requests_of(run)
-    if requests:
-        code += pieces.asking(requests, evaluating.from_endpoint(run, "ask(to_csv(test_x[start:end]))"))
-        imports += ["from itertools import pairwise", *evaluating.answer_imports(run)]
-        needs += evaluating.answer_needs(run)
-        provides = ("answers",)
-    if run.flag("delete_endpoint", "predict"):
-        code += ["", "# The endpoint has done its work, and would cost money from here on.",
-                 *_DELETE_ENDPOINT]  # fmt: skip
-        imports.append("from sagemaker.core.resources import EndpointConfig")
-        needs += ["session", "REGION"]
-    known = evaluating.known_answers(run, "answers") if requests else {}
-    return Section(
-        run.title("predict"), tuple(code), step="predict", text=run.lesson("predict"),
-        imports=tuple(imports), provides=provides, needs=tuple(needs), packages=("sagemaker",),
-        known=known, known_imports=("import pandas as pd",) if known else (),
-    )  # fmt: skip
-
-
-def teardown(run: Reading) -> Section:
-    """Return the section that deletes what is left."""
-    code: list[str] = []
-    needs: list[str] = []
-    imports: list[str] = []
-    deployed = "deploy" in run.steps
-    if deployed and not ("predict" in run.steps and run.flag("delete_endpoint", "predict")):
-        code += _DELETE_ENDPOINT
-        imports.append("from sagemaker.core.resources import EndpointConfig")
-        needs += ["endpoint", "session", "REGION"]
-    if deployed or "transform" in run.steps:
-        code.append("model.delete()")
-        needs.append("model")
-    last, more, wanted = pieces.data_at_the_end(run)
-    return Section(
-        run.title("teardown"), (*code, *last), step="teardown", text=run.lesson("teardown"),
-        needs=tuple(dict.fromkeys((*needs, *more))), imports=(*imports, *wanted), packages=("sagemaker",),
-    )  # fmt: skip
+    )
+    return endpoints.Endpoint(
+        package="sagemaker",
+        asking=asking,
+        shown="ask(body).strip()",
+        answers=evaluating.from_endpoint(run, "ask(to_csv(test_x[start:end]))"),
+        answer_imports=evaluating.answer_imports(run),
+        asks_with=("endpoint",),
+        deletion=_DELETE_ENDPOINT,
+        deletes_with=("endpoint", "session", "REGION"),
+        deletion_imports=("from sagemaker.core.resources import EndpointConfig",),
+        model=("model.delete()",),
+        model_with=("model",),
+    )

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.codegen import boto3_jobs, evaluating
+from sagewizard.codegen import boto3_jobs, sdk_jobs
 from sagewizard.codegen.boto3_jobs import channels_of
 from sagewizard.codegen.plan import Section
 from sagewizard.codegen.pretty import Code, assign, call, quoted
-from sagewizard.engine.spot import LONGEST_WITHOUT_CHECKPOINT, WAIT_SECONDS
 from sagewizard.recipe import tuning as recipe_tuning
 
 if TYPE_CHECKING:
     from sagewizard.codegen.reading import Reading
-    from sagewizard.recipe.ranges import Range
 
 _CONFIGS = "from sagemaker.core.training.configs import "
 _SHAPES = "from sagemaker.core.shapes import "
@@ -39,8 +37,7 @@ def _trainer(run: Reading, step: str, result: str, name: str) -> tuple[list[str]
     spot = run.flag("spot", step)
     if spot:
         machines["enable_managed_spot_training"] = True
-        wait = longest + WAIT_SECONDS if run.checkpoints else LONGEST_WITHOUT_CHECKPOINT
-        ends["max_wait_time_in_seconds"] = wait
+        ends["max_wait_time_in_seconds"] = run.longest_wait(step)
     arguments: dict[str, Any] = {
         "training_image": Code("IMAGE"),
         "role": Code("ROLE"),
@@ -85,10 +82,9 @@ def _flat(function: str, arguments: dict[str, Any]) -> str:
 def _start(run: Reading) -> tuple[list[str], list[str], list[str]]:
     """Return lines that define image, inputs and hyperparameters, their imports, and what they need."""
     image: dict[str, Any] = {"framework": run.algorithm, "region": Code("REGION")}
-    if run.recipe.version:
-        image["version"] = run.recipe.version
-    elif run.algorithm == "xgboost":  # the SDK does not find its images without one
-        image["version"] = str(run.recipe.algorithm.image.default_version)
+    version = sdk_jobs.image_version(run)
+    if version:
+        image["version"] = version
     if run.recipe.algorithm.script_mode:
         image |= {"instance_type": run.text("instance_type", "train"), "image_scope": "training"}
     code = [*call("image_uris.retrieve", image, result="IMAGE"), "inputs = ["]
@@ -100,23 +96,11 @@ def _start(run: Reading) -> tuple[list[str], list[str], list[str]]:
             f"        content_type={content},", "    ),",
         ]  # fmt: skip
     code.append("]")
-    parameters = run.recipe.effective_hyperparameters()
-    code += assign("hyperparameters", {name: _typed(text) for name, text in parameters.items()})
+    code += assign("hyperparameters", sdk_jobs.hyperparameters(run))
     needs = ["REGION", "session", "ROLE", "NAME", "TAGS", "BUCKET"]
     needs += [f"{part}_uri" for part in channels_of(run)]
     needs += ["SCRIPT"] if run.recipe.algorithm.script_mode else []
     return code, ["from sagemaker.core import image_uris", f"{_CONFIGS}InputData"], needs
-
-
-def _typed(text: str) -> Any:
-    """Return a number as a number where the SDK writes it as the same text again."""
-    for kind in (int, float):
-        try:
-            value = kind(text)
-        except ValueError:
-            continue
-        return value if str(value) == text else text
-    return text
 
 
 def _get(job: str) -> tuple[str, ...]:
@@ -196,24 +180,10 @@ def tune(run: Reading) -> Section:
         known["IMAGE"] = tuple(_image_lines(begun))
     made, more = _trainer(run, "tune", "candidate", quoted(run.short_name))
     imports += more
-    arguments: dict[str, Any] = {
+    arguments = {
         "model_trainer": Code("candidate"),
-        "objective_metric_name": tuning.objective,
-        "objective_type": tuning.goal,
-        "hyperparameter_ranges": {entry.name: _range(entry, imports) for entry in tuning.ranges},
-        "strategy": tuning.strategy,
-        "max_jobs": tuning.jobs,
-        "max_parallel_jobs": tuning.parallel,
-        "early_stopping_type": tuning.early_stopping,
-        "random_seed": tuning.seed,
+        **sdk_jobs.tuner_arguments(run, tuning, "sagemaker.core.parameter", imports),
     }
-    metrics = run.recipe.file.algorithm.metrics
-    if metrics:
-        arguments["metric_definitions"] = [
-            {"Name": metric, "Regex": regex} for metric, regex in metrics.items()
-        ]
-    if tuning.max_seconds is not None:
-        arguments["max_runtime_in_seconds"] = tuning.max_seconds
     _rarer(tuning, arguments, imports)
     winner = "overall_best_training_job" if tuning.parents else "best_training_job"
     code += [
@@ -231,14 +201,7 @@ def tune(run: Reading) -> Section:
         ")",
     ]
     if tuning.better and trained:
-        sign = ">" if tuning.goal == "Maximize" else "<"
-        code += [
-            "",
-            "# The model of the training job before goes on where it did better.",
-            'before = {metric["MetricName"]: metric["Value"] for metric in final_metrics(trained)}',
-            f"if before[{quoted(tuning.objective)}] {sign} figure.value:",
-            "    best = trained",
-        ]
+        code += boto3_jobs.better(tuning, "final_metrics(trained)", "figure.value", "best = trained")
         needs += ["trained", "final_metrics"]
     done = run.outputs("tune")
     if done:
@@ -252,19 +215,6 @@ def tune(run: Reading) -> Section:
         ),
         packages=("sagemaker",),
     )  # fmt: skip
-
-
-def _range(entry: Range, imports: list[str]) -> Code:
-    if entry.values:
-        imports.append("from sagemaker.core.parameter import CategoricalParameter")
-        return Code(f"CategoricalParameter([{', '.join(quoted(value) for value in entry.values)}])")
-    kind = "IntegerParameter" if entry.integer else "ContinuousParameter"
-    imports.append(f"from sagemaker.core.parameter import {kind}")
-    low, high = entry.low, entry.high
-    if entry.integer:
-        low, high = str(int(float(low))), str(int(float(high)))
-    scaling = "" if entry.scaling == "Auto" else f", scaling_type={quoted(entry.scaling)}"
-    return Code(f"{kind}({low}, {high}{scaling})")
 
 
 def _rarer(tuning: recipe_tuning.Tuning, arguments: dict[str, Any], imports: list[str]) -> None:
@@ -303,43 +253,4 @@ def _rarer(tuning: recipe_tuning.Tuning, arguments: dict[str, Any], imports: lis
 
 def transform(run: Reading) -> Section:
     """Return the section that runs the batch transform and reads its output."""
-    file = f"{run.wire.batch[1]}.out"
-    made = {
-        "model_name": Code("model.model_name"),
-        "instance_count": run.number("instance_count", "transform"),
-        "instance_type": run.text("instance_type", "transform"),
-        "strategy": run.text("strategy", "transform"),
-        "max_payload": run.number("max_payload_mb", "transform"),
-        "accept": run.wire.batch_answers,
-        "assemble_with": "Line",
-        "output_path": Code('f"s3://{BUCKET}/{output}"'),
-        "tags": Code("TAGS"),
-        "sagemaker_session": Code("session"),
-    }
-    started = {
-        "data": Code("batch_uri"), "content_type": "text/csv", "split_type": "Line",
-        "job_name": Code('f"{NAME}-transform"'), "logs": False,
-    }  # fmt: skip
-    code = [
-        'output = f"{NAME}/transform/{NAME}-transform"',
-        *call("Transformer", made, result="transformer"),
-        *call("transformer.transform", started),
-        f'text = session.read_s3_file(BUCKET, f"{{output}}/{file}")',
-        f"batch_answers = {evaluating.from_transform(run, 'text')}",
-        f'print(f"{{len(batch_answers):,}} answers in s3://{{BUCKET}}/{{output}}/{file}")',
-    ]
-    needs = ["session", "NAME", "TAGS", "BUCKET", "model", "batch_uri", *evaluating.answer_needs(run)]
-    known: dict[str, tuple[str, ...]] = {}
-    where = str(run.outputs("transform").get("output", ""))
-    if where:
-        key = where.removeprefix("s3://").partition("/")[2]
-        known["batch_answers"] = (
-            *call("session.read_s3_file", {"bucket": Code("BUCKET"), "key_prefix": key}, result="text"),
-            f"batch_answers = {evaluating.from_transform(run, 'text')}",
-        )
-    return Section(
-        run.title("transform"), tuple(code), step="transform", text=run.lesson("transform"),
-        imports=("from sagemaker.core.transformer import Transformer", *evaluating.answer_imports(run)),
-        provides=("batch_answers",), needs=tuple(needs), known=known,
-        known_imports=evaluating.answer_imports(run), packages=("sagemaker",),
-    )  # fmt: skip
+    return sdk_jobs.transform(run, "sagemaker.core.transformer", "model.model_name", {"logs": False})

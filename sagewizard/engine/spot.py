@@ -27,7 +27,7 @@ def check(recipe: Recipe) -> None:
         if step not in recipe.steps or not recipe.value(f"{step}.spot"):
             continue
         longest = int(recipe.value(f"{step}.max_runtime_seconds") or 0)
-        if not _goes_on(recipe) and longest > LONGEST_WITHOUT_CHECKPOINT:
+        if not goes_on(recipe) and longest > LONGEST_WITHOUT_CHECKPOINT:
             raise UsageError(
                 f"The algorithm {recipe.algorithm.name} writes no checkpoints, so SageMaker gives a spot job"
                 f" of it {LONGEST_WITHOUT_CHECKPOINT:,} s at most, and {longest:,} s are asked for.",
@@ -50,8 +50,8 @@ def stopping(context: RunContext, name: str) -> dict[str, Any]:
         longest = context.budget.longest_seconds(TRAINING, hourly, longest)
     if not context.recipe.value(f"{context.step}.spot"):
         return {"StoppingCondition": {"MaxRuntimeInSeconds": longest}}
-    checkpoint = _goes_on(context.recipe)
-    wait = longest + WAIT_SECONDS if checkpoint else LONGEST_WITHOUT_CHECKPOINT
+    checkpoint = goes_on(context.recipe)
+    wait = longest_wait(context.recipe, longest)
     return {
         "StoppingCondition": {"MaxRuntimeInSeconds": longest, "MaxWaitTimeInSeconds": wait},
         "EnableManagedSpotTraining": True,
@@ -59,9 +59,14 @@ def stopping(context: RunContext, name: str) -> dict[str, Any]:
     }
 
 
-def _goes_on(recipe: Recipe) -> bool:
+def goes_on(recipe: Recipe) -> bool:
     """Whether a job of the recipe goes on from a checkpoint after it was interrupted."""
     return recipe.algorithm.script_mode or recipe.algorithm.name in WRITES_CHECKPOINTS
+
+
+def longest_wait(recipe: Recipe, longest: int) -> int:
+    """Return the seconds that a spot job may take with the wait for capacity; `longest` is its own run."""
+    return longest + WAIT_SECONDS if goes_on(recipe) else LONGEST_WITHOUT_CHECKPOINT
 
 
 def words(answer: dict[str, Any], *, simulated: bool) -> str:

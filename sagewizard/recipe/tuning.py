@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagewizard.errors import UsageError
 from sagewizard.recipe.ranges import FIXED, Range, advice_of, named, range_options, read
+from sagewizard.recipe.ranges import as_request as ranges_as_request
 from sagewizard.recipe.tune_options import BETTER, MOST_JOBS, MOST_RANDOM_JOBS
 
 if TYPE_CHECKING:
@@ -264,6 +265,40 @@ def _strategy(recipe: Recipe, strategy: str, early_stopping: str, static: Mappin
 
 def _whole(value: Value | None) -> int | None:
     return None if value is None else int(value)
+
+
+def as_request(tuning: Tuning, max_seconds: int | None) -> dict[str, Any]:
+    """Return the members of CreateHyperParameterTuningJob that say what is searched, how, and from where.
+
+    `max_seconds` ends the tuning job in any case; None leaves that to SageMaker.
+    """
+    limits = {"MaxNumberOfTrainingJobs": tuning.jobs, "MaxParallelTrainingJobs": tuning.parallel}
+    if max_seconds is not None:
+        limits["MaxRuntimeInSeconds"] = max_seconds
+    config: dict[str, Any] = {
+        "Strategy": tuning.strategy,
+        "HyperParameterTuningJobObjective": {"Type": tuning.goal, "MetricName": tuning.objective},
+        "ResourceLimits": limits,
+        "ParameterRanges": ranges_as_request(tuning.ranges),
+        "TrainingJobEarlyStoppingType": tuning.early_stopping,
+        "RandomSeed": tuning.seed,
+    }
+    epochs = {"MinResource": tuning.min_epochs, "MaxResource": tuning.max_epochs}
+    given = {member: value for member, value in epochs.items() if value is not None}
+    if given:
+        config["StrategyConfig"] = {"HyperbandStrategyConfig": given}
+    criteria: dict[str, Any] = {}
+    if tuning.target_value is not None:
+        criteria["TargetObjectiveMetricValue"] = tuning.target_value
+    if tuning.not_improving is not None:
+        criteria["BestObjectiveNotImproving"] = {"MaxNumberOfTrainingJobsNotImproving": tuning.not_improving}
+    if criteria:
+        config["TuningJobCompletionCriteria"] = criteria
+    if not tuning.parents:
+        return {"HyperParameterTuningJobConfig": config}
+    parents = [{"HyperParameterTuningJobName": parent} for parent in tuning.parents]
+    warm = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": tuning.warm_start_type}
+    return {"HyperParameterTuningJobConfig": config, "WarmStartConfig": warm}
 
 
 def words(tuning: Tuning) -> dict[str, Any]:

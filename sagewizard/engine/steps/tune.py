@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.engine.api import exists_already
+from sagewizard.engine.capacity import persevere
 from sagewizard.engine.costs import TRAINING
 from sagewizard.engine.steps.result import StepResult
 from sagewizard.engine.steps.train import training_request
@@ -17,7 +18,6 @@ from sagewizard.engine.tuning_plan import TuningPlan, plan_of, tuning_name
 from sagewizard.engine.waiting import wait_until
 from sagewizard.errors import JobFailedError, UsageError
 from sagewizard.events import JobStatusChanged
-from sagewizard.recipe import ranges as recipe_ranges
 from sagewizard.recipe import tuning as recipe_tuning
 from sagewizard.tuning_events import Trial, TuningChanged, TuningPlanned, better
 
@@ -34,6 +34,11 @@ WAIT_BEYOND_RUNTIME = 3600.0
 
 
 def run(context: RunContext) -> StepResult:
+    """Tune; where its jobs find no capacity go on as `tune.on_capacity` says, with another job."""
+    return persevere(context, TRAINING, _tune)
+
+
+def _tune(context: RunContext) -> StepResult:
     """Create the tuning job, or find the one that an earlier try made, and follow it."""
     recipe_tuning.check(context.recipe)
     plan = plan_of(context.recipe, context.target.prices, context.target.region)
@@ -75,32 +80,6 @@ def run(context: RunContext) -> StepResult:
 def tuning_request(context: RunContext, name: str, tuning: Tuning) -> dict[str, Any]:
     """Return CreateHyperParameterTuningJob's parameters; its training jobs are made as the step train's."""
     training = training_request(context, name)
-    limits: dict[str, Any] = {
-        "MaxNumberOfTrainingJobs": tuning.jobs,
-        "MaxParallelTrainingJobs": tuning.parallel,
-    }
-    longest = _longest(context, tuning)
-    if longest is not None:
-        limits["MaxRuntimeInSeconds"] = longest
-    config: dict[str, Any] = {
-        "Strategy": tuning.strategy,
-        "HyperParameterTuningJobObjective": {"Type": tuning.goal, "MetricName": tuning.objective},
-        "ResourceLimits": limits,
-        "ParameterRanges": recipe_ranges.as_request(tuning.ranges),
-        "TrainingJobEarlyStoppingType": tuning.early_stopping,
-        "RandomSeed": tuning.seed,
-    }
-    resources = {"MinResource": tuning.min_epochs, "MaxResource": tuning.max_epochs}
-    given = {member: value for member, value in resources.items() if value is not None}
-    if given:
-        config["StrategyConfig"] = {"HyperbandStrategyConfig": given}
-    criteria: dict[str, Any] = {}
-    if tuning.target_value is not None:
-        criteria["TargetObjectiveMetricValue"] = tuning.target_value
-    if tuning.not_improving is not None:
-        criteria["BestObjectiveNotImproving"] = {"MaxNumberOfTrainingJobsNotImproving": tuning.not_improving}
-    if criteria:
-        config["TuningJobCompletionCriteria"] = criteria
     definition = {
         member: value
         for member, value in training.items()
@@ -110,20 +89,12 @@ def tuning_request(context: RunContext, name: str, tuning: Tuning) -> dict[str, 
     definition["StaticHyperParameters"] = {
         key: value for key, value in training["HyperParameters"].items() if key not in searched
     }
-    request = {
+    return {
         "HyperParameterTuningJobName": name,
-        "HyperParameterTuningJobConfig": config,
+        **recipe_tuning.as_request(tuning, _longest(context, tuning)),
         "TrainingJobDefinition": definition,
         "Tags": context.tags(),
     }
-    if tuning.parents:
-        request["WarmStartConfig"] = {
-            "ParentHyperParameterTuningJobs": [
-                {"HyperParameterTuningJobName": parent} for parent in tuning.parents
-            ],
-            "WarmStartType": tuning.warm_start_type,
-        }
-    return request
 
 
 def _longest(context: RunContext, tuning: Tuning) -> int | None:
