@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import shutil
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -86,9 +89,77 @@ async def until(pilot, condition, *, seconds: float = 30.0):
     raise AssertionError(f"it never came to hold; the screen:\n{screen_text(pilot.app)}")
 
 
+def on_its_way(app) -> bool:
+    """Whether anything is still to come: a worker, what it left for the next tick, a message, a drawing."""
+    control = app._control
+    if any(thread.name.startswith("sagewizard") for thread in threading.enumerate()):
+        return True
+    if control is not None and not control._queue.empty():
+        return True
+    if any(not worker.is_finished for worker in app.workers):
+        return True
+    screens = list(app.screen_stack)
+    nodes = [app, *(node for screen in screens for node in screen.walk_children(with_self=True))]
+    if any(not node._message_queue.empty() or node._next_callbacks for node in nodes):
+        return True
+    if any(not node.is_mounted for node in nodes[1:]):
+        return True
+    return any(screen._callbacks for screen in screens)
+
+
+async def until_settled(app, pilot) -> None:
+    """Wait until nothing is on its way, twice in a row: then a key meets the screen that is drawn."""
+
+    def still():
+        app.tick()
+        return not on_its_way(app)
+
+    for _ in range(2):
+        await until(pilot, still)
+
+
 @pytest.fixture
 def wait_until():
     return until
+
+
+@pytest.fixture
+def settled():
+    return until_settled
+
+
+@pytest.fixture
+def shot(monkeypatch):
+    """Run a body with an app on a home, at a size, with colours or without: `shot(home, clock, ...)`."""
+
+    def run(home, clock, size, no_color, body):
+        monkeypatch.setenv("TZ", "UTC")
+        if no_color:
+            monkeypatch.setenv("NO_COLOR", "1")
+
+        async def go():
+            app = SageWizardApp(home, clock=clock)
+            app.look_for_idle = lambda: None
+            async with app.run_test(size=size, notifications=False) as pilot:
+                await body(app, pilot)
+
+        asyncio.run(go())
+
+    return run
+
+
+def load_snapshots():
+    spec = importlib.util.spec_from_file_location("tui_snapshots", Path(__file__).with_name("snapshots.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def snapshots():
+    """Give the module that draws and compares pictures."""
+    return load_snapshots()
 
 
 @pytest.fixture

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib.util
-import sys
-import threading
-from pathlib import Path
-
 import pytest
 
-from sagewizard.tui.app import SageWizardApp
 from sagewizard.tui.screens.resources import ResourcesScreen
 from sagewizard.tui.screens.run import RunScreen
 from sagewizard.tui.screens.runs import RunsScreen
@@ -27,39 +20,6 @@ sizes = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "12
 colours = pytest.mark.parametrize("no_color", [False, True], ids=["dark", "nocolor"])
 
 
-@pytest.fixture(scope="module")
-def snapshots():
-    spec = importlib.util.spec_from_file_location("tui_snapshots", Path(__file__).with_name("snapshots.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-async def settled(app, pilot, wait_until):
-    """Wait until nothing is on its way: no worker, no event."""
-    for _ in range(3):
-        await wait_until(
-            pilot, lambda: not any(t.name.startswith("sagewizard") for t in threading.enumerate())
-        )
-        app.tick()
-        await pilot.pause()
-
-
-def shot(recorded, frozen, monkeypatch, size, no_color, body):
-    monkeypatch.setenv("TZ", "UTC")
-    if no_color:
-        monkeypatch.setenv("NO_COLOR", "1")
-
-    async def go():
-        app = SageWizardApp(recorded, clock=frozen)
-        app.look_for_idle = lambda: None
-        async with app.run_test(size=size, notifications=False) as pilot:
-            await body(app, pilot)
-
-    asyncio.run(go())
-
-
 def named(what, size, no_color):
     return f"{what}-{size[0]}x{size[1]}-{'nocolor' if no_color else 'dark'}"
 
@@ -67,40 +27,42 @@ def named(what, size, no_color):
 @colours
 @sizes
 def test_results_panes_looks_as_recorded(
-    recorded, frozen, monkeypatch, wait_until, snapshots, size, no_color
+    recorded, frozen, shot, settled, wait_until, snapshots, size, no_color
 ):
     async def body(app, pilot):
-        await settled(app, pilot, wait_until)
+        await settled(app, pilot)
         app.control.open_run(RUN, lambda: app.push_screen(RunScreen(app.control)) and None)
         await wait_until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.pane is not None)
         for place in PLACES:
             app.screen.show(place)
             await wait_until(pilot, lambda place=place: app.screen.place == place)
-            await settled(app, pilot, wait_until)
+            await settled(app, pilot)
             app.screen.pane.query_one(".pane-scroll").focus()
             await pilot.pause()
             await snapshots.compare(app, pilot, named(f"run-{place}", size, no_color))
         app.screen.show("evaluate")
         await wait_until(pilot, lambda: app.screen.place == "evaluate")
+        await settled(app, pilot)
         app.screen.pane.query_one(".pane-scroll").focus()
+        await settled(app, pilot)
         await pilot.press("right", "right", "v", "end")
-        await settled(app, pilot, wait_until)
+        await settled(app, pilot)
         await snapshots.compare(app, pilot, named("run-evaluate-moved", size, no_color))
 
-    shot(recorded, frozen, monkeypatch, size, no_color, body)
+    shot(recorded, frozen, size, no_color, body)
 
 
 @colours
 @sizes
-def test_resources_looks_as_recorded(recorded, frozen, monkeypatch, wait_until, snapshots, size, no_color):
+def test_resources_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size, no_color):
     async def body(app, pilot):
-        await settled(app, pilot, wait_until)
+        await settled(app, pilot)
         await pilot.press("f3")
         await wait_until(pilot, lambda: isinstance(app.screen, ResourcesScreen) and not app.screen.looking)
-        await settled(app, pilot, wait_until)
+        await settled(app, pilot)
         await snapshots.compare(app, pilot, named("resources-empty", size, no_color))
 
-    shot(recorded, frozen, monkeypatch, size, no_color, body)
+    shot(recorded, frozen, size, no_color, body)
 
 
 def on_screen(app, kind):
@@ -109,13 +71,13 @@ def on_screen(app, kind):
 
 @colours
 @sizes
-def test_compare_looks_as_recorded(recorded, frozen, monkeypatch, wait_until, snapshots, size, no_color):
+def test_compare_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size, no_color):
     import dataclasses
 
     from sagewizard.tui.screens.compare import CompareScreen
 
     async def body(app, pilot):
-        await settled(app, pilot, wait_until)
+        await settled(app, pilot)
         await pilot.press("f4")
         await wait_until(pilot, lambda: on_screen(app, RunsScreen) and bool(app.screen.found))
         (run,) = app.screen.found
@@ -124,19 +86,19 @@ def test_compare_looks_as_recorded(recorded, frozen, monkeypatch, wait_until, sn
             metrics={name: value - 0.01 for name, value in run.metrics.items()},
         )  # fmt: skip
         app.push_screen(CompareScreen(run, other))
-        await settled(app, pilot, wait_until)
+        await settled(app, pilot)
         await snapshots.compare(app, pilot, named("compare", size, no_color))
 
-    shot(recorded, frozen, monkeypatch, size, no_color, body)
+    shot(recorded, frozen, size, no_color, body)
 
 
 @colours
 @sizes
 def test_other_kinds_looks_as_recorded(
-    recorded_kinds, frozen, monkeypatch, wait_until, snapshots, size, no_color
+    recorded_kinds, frozen, shot, settled, wait_until, snapshots, size, no_color
 ):
     async def body(app, pilot):
-        await settled(app, pilot, wait_until)
+        await settled(app, pilot)
         for name, (run, place) in KINDS.items():
             opened = []
             app.control.open_run(run, lambda opened=opened: opened.append(RunScreen(app.control)))
@@ -145,7 +107,7 @@ def test_other_kinds_looks_as_recorded(
             await wait_until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.pane is not None)
             app.screen.show(place)
             await wait_until(pilot, lambda place=place: app.screen.place == place)
-            await settled(app, pilot, wait_until)
+            await settled(app, pilot)
             app.screen.pane.query_one(".pane-scroll").focus()
             await pilot.pause()
             await snapshots.compare(app, pilot, named(f"run-{name}", size, no_color))
@@ -153,4 +115,4 @@ def test_other_kinds_looks_as_recorded(
             await pilot.pause()
             app.control.detach()
 
-    shot(recorded_kinds, frozen, monkeypatch, size, no_color, body)
+    shot(recorded_kinds, frozen, size, no_color, body)

@@ -97,7 +97,8 @@ class KeyFooter(Static):
     def redraw(self) -> None:
         """Draw the keys of the focused widget, its pane and the screen, by their rank."""
         active = getattr(self.app, "active_keys", None)
-        if active is None or not self.is_mounted:
+        # Below a dialog the keys that work are the dialog's; the screen draws its own when it comes back.
+        if active is None or not self.is_mounted or self.app.screen is not self.screen:
             return
         width = max(20, self.content_size.width)
         near = active(near=True)
