@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from sagewizard.engine.api import error_code, error_message
-from sagewizard.engine.plan_instances import alternatives
+from sagewizard.engine.plan_instances import alternatives, machines
 from sagewizard.errors import CancelledError, JobFailedError, SageWizardError
 from sagewizard.render.units import duration, hourly
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sagewizard.engine.context import RunContext
+    from sagewizard.engine.steps.result import StepResult
 
 WAITS: Final = (1, 2, 4, 8, 15, 15, 15)
 """Between two tries, in minutes on AWS: an hour in all."""
@@ -37,6 +40,32 @@ def is_shortage(error: BaseException) -> bool:
         return True
     text = error.message if isinstance(error, SageWizardError) else error_message(error)
     return any(words in text for words in _WORDS)
+
+
+def persevere(
+    context: RunContext,
+    component: str,
+    work: Callable[[RunContext], StepResult],
+    clear: Callable[[RunContext], None] | None = None,
+) -> StepResult:
+    """Do the work of a step; without capacity again as its `on_capacity` says, each time under new names.
+
+    `clear` is called before another try, for what the one that failed has left.
+    """
+    shortage = Shortage(context, component)
+    while True:
+        try:
+            return work(context)
+        except Exception as error:
+            instance_type = shortage.after(error)
+        if clear is not None:
+            clear(context)
+        context.state.step(context.step).attempt += 1
+        if instance_type != context.text("instance_type"):
+            # Kept with the run, so that one that goes on knows what its step runs on.
+            context.recipe = context.recipe.with_settings({f"{context.step}.instance_type": instance_type})
+            context.state.overrides = dict(context.recipe.settings)
+        context.save()
 
 
 class Shortage:
@@ -77,7 +106,8 @@ class Shortage:
         ]
         if not left:
             self._give_up(error)
-        price, source = context.meter.price(left[0], self._component, context.number("instance_count"))
+        count = machines(context.recipe, context.step)
+        price, source = context.meter.price(left[0], self._component, count)
         cost = f"{hourly(price)}, {source}" if price is not None else "no price is known"
         context.warn(f"AWS has no {self._type} to spare: taking {left[0]} ({cost}).")
         self._type = left[0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.engine.estimate import EstimateItem, estimate
-from sagewizard.engine.plan_instances import COMPONENTS, Proposal, alternatives, propose
+from sagewizard.engine.plan_instances import COMPONENTS, Proposal, alternatives, machines, propose
 from sagewizard.engine.ttl import REMEDY, of_recipe
 from sagewizard.errors import UsageError
 
@@ -216,7 +216,7 @@ def _fallbacks(
     for step in COMPONENTS:
         if step not in steps or recipe.value(f"{step}.on_capacity") != "next-type":
             continue
-        count = int(recipe.value(f"{step}.instance_count") or 1)
+        count = machines(recipe, step)
         types = []
         for name in alternatives(recipe, step, quotas):
             price = prices.hourly(region, name, COMPONENTS[step])

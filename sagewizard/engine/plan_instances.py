@@ -82,9 +82,7 @@ def propose(recipe: Recipe, steps: Sequence[str], quotas: QuotaList | None = Non
         if step not in COMPONENTS:
             continue
         wanted = str(recipe.value(f"{step}.instance_type"))
-        count = int(recipe.value(f"{step}.instance_count") or 1)
-        if step == "tune":
-            count *= int(recipe.value("tune.parallel") or 1)
+        count = machines(recipe, step)
         use = use_of(recipe, step)
         reason = _obstacle(step, wanted, count, use, quotas)
         if reason is None:
@@ -100,9 +98,15 @@ def propose(recipe: Recipe, steps: Sequence[str], quotas: QuotaList | None = Non
 def alternatives(recipe: Recipe, step: str, quotas: QuotaList | None = None) -> tuple[str, ...]:
     """Return what a step may take when there is no machine of its own type to spare, the nearest first."""
     wanted, use = str(recipe.value(f"{step}.instance_type")), use_of(recipe, step)
-    count = int(recipe.value(f"{step}.instance_count") or 1)
+    count = machines(recipe, step)
     fitting = [c for c in _candidates(wanted) if _obstacle(step, c, count, use, quotas) is None]
     return tuple(fitting[:MOST_ALTERNATIVES])
+
+
+def machines(recipe: Recipe, step: str) -> int:
+    """Return how many instances a step has at a time, those of jobs side by side together."""
+    count = int(recipe.value(f"{step}.instance_count") or 1)
+    return count * int(recipe.value("tune.parallel") or 1) if step == "tune" else count
 
 
 def use_of(recipe: Recipe, step: str) -> str:

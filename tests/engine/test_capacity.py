@@ -128,6 +128,48 @@ def test_the_plan_names_what_is_taken_instead_with_its_price():
     assert [one.step for one in plan.fallbacks] == ["train"]
 
 
+def test_a_tuning_job_and_a_batch_transform_take_the_next_type_too(world):
+    recipe = DIGITS.with_settings(
+        {"tune.enabled": "true", "tune.strategy": "Random", "tune.jobs": "2", "tune.on_capacity": "next-type",
+         "tune.instance_type": "ml.m5.xlarge", "transform.on_capacity": "next-type",
+         "teardown.delete_logs": "true"}
+    )  # fmt: skip
+    plan = plan_run(recipe, target="aws", simulated=False, region="us-east-1", prices=TablePrices())
+    assert [one.step for one in plan.fallbacks] == ["tune", "transform"]
+    # Two jobs at a time are two machines.
+    machine = TablePrices().hourly("us-east-1", alternatives(recipe, "tune")[0], "Training").usd_per_hour
+    assert plan.fallbacks[0].types[0][1] == pytest.approx(2 * machine)
+    events = world(
+        "- {jobs: training, instance_types: [ml.m5.xlarge]}\n"
+        "- {jobs: transform, instance_types: [ml.m5.large]}\n", recipe,
+    )  # fmt: skip
+    assert isinstance(events[-1], ev.RunFinished), events[-1]
+    assert events[-1].alive == ()
+    made = {
+        "tune": ("tuning-job", "CreateHyperParameterTuningJob"),
+        "transform": ("transform-job", "CreateTransformJob"),
+    }
+    for step, (kind, operation) in made.items():
+        first, second = created(events, kind)
+        assert first != second
+        wanted, taken = str(recipe.value(f"{step}.instance_type")), alternatives(recipe, step)[0]
+        asked = requests(events, operation)
+        assert [wanted in str(request) for request in asked] == [True, False]
+        assert taken in str(asked[1])
+        assert any(f"no {wanted} to spare: taking {taken}" in message for message in warnings(events))
+    # Of the failed jobs, too, no log is left where the recipe says so.
+    done = next(e for e in events if isinstance(e, ev.StepFinished) and e.step == "teardown")
+    assert f"; {len(done.outputs['logs'])} logs deleted" in done.summary
+    logs = world.engine.target.client("logs")
+    run_id = events[0].run_id
+    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    assert not [group for group in groups if run_id in group]
+    for group in groups:
+        found = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"sw-{run_id}")
+        assert found["logStreams"] == []
+    assert any("Endpoints" in name for name in done.outputs["logs"])
+
+
 def test_a_job_that_somebody_stops_is_told_and_trained_again(world):
     events = world("- {calls: DescribeTrainingJob, console: stop-job, times: 1}\n", until="train")
     end = events[-1]

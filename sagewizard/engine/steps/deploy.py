@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sagewizard.engine import scripts, ttl
 from sagewizard.engine import trained as trained_by
 from sagewizard.engine.api import exists_already, is_missing
-from sagewizard.engine.capacity import Shortage
+from sagewizard.engine.capacity import persevere
 from sagewizard.engine.costs import HOSTING
 from sagewizard.engine.endpoint_gone import gone, says_gone
 from sagewizard.engine.following import JobWatch
@@ -31,20 +31,8 @@ WAIT_LIMIT = 2700.0
 
 
 def run(context: RunContext) -> StepResult:
-    """Deploy; without capacity go on as `deploy.on_capacity` says, each time under new names."""
-    shortage = Shortage(context, HOSTING)
-    while True:
-        try:
-            return _deploy(context)
-        except Exception as error:
-            instance_type = shortage.after(error)
-        _clear(context)
-        context.state.step(context.step).attempt += 1
-        if instance_type != context.text("instance_type"):
-            # Kept with the run, so that one that goes on knows what its endpoint runs on.
-            context.recipe = context.recipe.with_settings({f"{context.step}.instance_type": instance_type})
-            context.state.overrides = dict(context.recipe.settings)
-        context.save()
+    """Deploy; without capacity go on as `deploy.on_capacity` says."""
+    return persevere(context, HOSTING, _deploy, _clear)
 
 
 def _clear(context: RunContext) -> None:

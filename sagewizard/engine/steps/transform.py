@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.engine.api import exists_already
+from sagewizard.engine.capacity import persevere
 from sagewizard.engine.costs import TRANSFORM
 from sagewizard.engine.following import JobWatch
 from sagewizard.engine.formats import format_of, read_answers
@@ -34,6 +35,11 @@ OUTPUT = "transform-output.jsonl"
 
 
 def run(context: RunContext) -> StepResult:
+    """Transform; without capacity go on as `transform.on_capacity` says."""
+    return persevere(context, TRANSFORM, _transform)
+
+
+def _transform(context: RunContext) -> StepResult:
     """Create the job or find it, follow it, read its output."""
     name = context.name("transform")
     model = ensure_model(context)
