@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from sagewizard.sandbox.store.objects import NoSuchBucket
 
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
 
     from sagewizard.sandbox.store.objects import ObjectInfo, ObjectStore
 
+# An address of S3: the bucket before the host or first in the path, the region after a dot or a dash.
+_HOST = re.compile(
+    r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?",
+)
 LARGEST_MANIFEST = 20 << 20  # the service's own limit is 20 MB
 
 
@@ -30,12 +36,30 @@ class Source:
 
 
 def parse_uri(uri: str) -> tuple[str, str]:
-    """Split `s3://bucket/key` into bucket and key; ClientFailure when it is not of that form."""
-    scheme, _, rest = uri.partition("://")
-    bucket, _, key = rest.partition("/")
-    if scheme.lower() != "s3" or not bucket:
+    """Split an S3 URI or an https:// address of S3 into bucket and key; ClientFailure when it is neither."""
+    bucket, key = split_s3_uri(uri)
+    if not bucket:
         raise ClientFailure(f"'{uri}' is not an S3 URI of the form s3://bucket/key")
     return bucket, key
+
+
+def split_s3_uri(uri: str) -> tuple[str, str]:
+    """Split `s3://bucket/key`, or an https:// address of S3; the bucket is empty when it is neither.
+
+    The service takes addresses of both styles, `https://bucket.s3.REGION.amazonaws.com/key` and
+    `https://s3.REGION.amazonaws.com/bucket/key`, with a dash before the region too.
+    """
+    scheme, _, rest = uri.partition("://")
+    first, _, key = rest.partition("/")
+    if scheme.lower() == "s3":
+        return first, key
+    host = _HOST.fullmatch(first.lower()) if scheme.lower() == "https" else None
+    if host is None:
+        return "", ""
+    bucket = host["bucket"]
+    if bucket is None:
+        bucket, _, key = key.partition("/")
+    return bucket, unquote(key)
 
 
 def join_uri(uri: str, *parts: str) -> str:

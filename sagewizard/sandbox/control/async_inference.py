@@ -10,8 +10,8 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from sagewizard.sandbox.compute.s3data import split_s3_uri
 from sagewizard.sandbox.compute.serving import InvocationFailed, InvocationTimeout
-from sagewizard.sandbox.control.context import split_s3_uri
 from sagewizard.sandbox.control.fleet import FleetClosed
 from sagewizard.sandbox.store.objects import NoSuchBucket, NoSuchKey
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.sandbox.control.context import Control, split_s3_uri
+from sagewizard.sandbox.compute.s3data import split_s3_uri
 from sagewizard.sandbox.control.protocol import ResourceNotFound, ServiceError, ValidationException
 from sagewizard.sandbox.control.resources import (
     ENDPOINT,
@@ -20,6 +20,7 @@ from sagewizard.sandbox.store.objects import NoSuchBucket
 
 if TYPE_CHECKING:
     from sagewizard.sandbox.containers.registry import Container
+    from sagewizard.sandbox.control.context import Control
 
 MAX_TAGS = 50
 

@@ -38,12 +38,3 @@ MAX_FAILURE_REASON = 1024
 def failure_reason(text: str | None) -> str:
     """Cut a reason to what the API carries, 1,024 characters."""
     return (text or "InternalServerError: The job ended without saying why.")[:MAX_FAILURE_REASON]
-
-
-def split_s3_uri(uri: str) -> tuple[str, str]:
-    """Return bucket and key of `s3://bucket/key` (or of an https:// S3 address in path style)."""
-    scheme, _, rest = uri.partition("://")
-    if scheme == "https":
-        rest = rest.partition("/")[2]
-    bucket, _, key = rest.partition("/")
-    return bucket, key

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from sagewizard.sandbox.control.context import split_s3_uri
+from sagewizard.sandbox.compute.s3data import split_s3_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

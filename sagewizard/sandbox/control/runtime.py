@@ -17,6 +17,7 @@ from werkzeug import Request, Response
 
 from sagewizard.sandbox.compute.pipeline import CONTAINER_HEADER
 from sagewizard.sandbox.compute.serving import TIMEOUT_MESSAGE, InvocationFailed, InvocationTimeout
+from sagewizard.sandbox.control import event_stream
 from sagewizard.sandbox.control.async_inference import DEFAULT_TIMEOUT, LONGEST_TIMEOUT
 from sagewizard.sandbox.control.data_capture import Exchange
 from sagewizard.sandbox.control.fleet import Fleet, FleetClosed, Route, UnknownVariant
@@ -81,17 +82,14 @@ class Runtime:
         if parts is None or request.method != "POST":
             raise Refusal("UnknownOperationException", 404, f"There is no {request.method} {request.path}.")
         name = parts[1]
-        if parts[2] == "invocations-response-stream":
-            raise Refusal(
-                "ValidationError",
-                400,
-                "The sandbox does not have InvokeEndpointWithResponseStream yet. Use InvokeEndpoint instead.",
-            )
+        streamed = parts[2] == "invocations-response-stream"
         if parts[2] == "async-invocations":
             self._check_name(name)
             return self._invoke_async(request, region, name)
         body = self._body(request)
         headers = self._headers(request)
+        if streamed:  # its own Accept is botocore's
+            headers["Accept"] = request.headers.get("X-Amzn-SageMaker-Accept", "*/*")
         self._check_name(name)
         fleet, route = self._route(request, region, name)
         clock = self._services.clock
@@ -129,7 +127,7 @@ class Runtime:
         if fleet.capture is not None:
             kind = reply.headers.get("content-type") or "application/octet-stream"
             fleet.capture.take(route.variant, Exchange(headers, body, kind, reply.body, clock.now()))
-        return _answer(reply, route.variant)
+        return _answer(reply, route.variant, streamed=streamed)
 
     def _invoke_async(self, request: Request, region: str, name: str) -> Response:
         """Accept a request whose body lies in S3; the answer says where the reply will be."""
@@ -251,11 +249,17 @@ class Runtime:
         )
 
 
-def _answer(reply: Reply, variant: str) -> Response:
+def _answer(reply: Reply, variant: str, *, streamed: bool) -> Response:
     headers = reply.headers
-    response = Response(
-        reply.body, 200, content_type=headers.get("content-type") or "application/octet-stream"
-    )
+    kind = headers.get("content-type") or "application/octet-stream"
+    if streamed:
+        # Containers here answer in one piece, so it is streamed once it is whole.
+        response = Response(
+            b"".join(event_stream.payload_parts(reply.body)), 200, content_type=event_stream.CONTENT_TYPE
+        )
+        response.headers["X-Amzn-SageMaker-Content-Type"] = kind
+    else:
+        response = Response(reply.body, 200, content_type=kind)
     response.headers["x-Amzn-Invoked-Production-Variant"] = variant
     attributes = headers.get(_ATTRIBUTES.lower())
     if attributes:

@@ -115,7 +115,7 @@ def test_the_container_gets_the_models_environment_and_its_files(bench: Bench) -
     bench.services.objects.put(BUCKET, "m/model.tar.gz", archive(weights="w", **{"sub/more": "x"}))
     server = bench.started(
         "commands",
-        ModelDataUrl=f"s3://{BUCKET}/m/model.tar.gz",
+        ModelDataUrl=f"https://{BUCKET}.s3.us-east-1.amazonaws.com/m/model.tar.gz",
         Environment={"MINE": "1", "AWS_REGION": "mars"},
     )
     env = json.loads(server.invoke(b"env", {}).body)

@@ -121,6 +121,26 @@ def test_model_data_must_exist(sagemaker, requests):
     )
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://{}.s3.amazonaws.com/model.tar.gz",
+        "https://{}.s3-us-east-1.amazonaws.com/model.tar.gz",
+        "https://s3.us-east-1.amazonaws.com/{}/model%2Etar.gz",
+    ],
+)
+def test_model_data_may_be_an_https_address_of_s3(sagemaker, requests, address):
+    url = address.format(requests.bucket)
+    container = {"Image": requests.image, "ModelDataUrl": url}
+    sagemaker.create_model(**requests.model(PrimaryContainer=container))
+    assert sagemaker.describe_model(ModelName="model-1")["PrimaryContainer"]["ModelDataUrl"] == url
+    container = {"Image": requests.image, "ModelDataUrl": "https://example.com/model.tar.gz"}
+    assert error_of(sagemaker.create_model, **requests.model("other", PrimaryContainer=container)) == (
+        "ValidationException",
+        "Could not find model data at https://example.com/model.tar.gz.",
+    )
+
+
 def test_a_variant_that_never_answers_ping_makes_the_endpoint_failed(sandbox, sagemaker, requests):
     reason = (
         "The primary container for production variant AllTraffic did not pass the ping health check. Please"

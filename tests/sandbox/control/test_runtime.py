@@ -136,9 +136,27 @@ def test_operations_of_the_runtime_that_are_not_here_are_named(sandbox, runtime)
     with pytest.raises(ClientError) as caught:
         runtime.invoke_endpoint_async(EndpointName="e", InputLocation="s3://bucket/x")
     assert "InvokeEndpointAsync" in caught.value.response["Error"]["Message"]
-    with pytest.raises(ClientError) as caught:
+
+
+@pytest.mark.parametrize("body", [b"", b"1,2\n", b"x" * 2_100_000])
+def test_a_streamed_answer_is_the_plain_one_in_parts(sandbox, runtime, body):
+    answer_with(sandbox, 200, body, **{"Content-Type": "text/csv; charset=utf-8"})
+    reply = runtime.invoke_endpoint_with_response_stream(
+        EndpointName="e", Body=b"3", ContentType="text/csv", Accept="text/csv"
+    )
+    assert reply["ContentType"] == "text/csv; charset=utf-8"
+    assert reply["InvokedProductionVariant"] == "AllTraffic"
+    parts = [event["PayloadPart"]["Bytes"] for event in reply["Body"]]
+    assert b"".join(parts) == body
+    assert len(parts) == max(1, -(-len(body) // (1 << 20)))
+    assert sandbox.compute.servers[0].seen[-1][1]["Accept"] == "text/csv"
+
+
+def test_what_a_container_refuses_is_a_model_error_of_a_stream_too(sandbox, runtime):
+    answer_with(sandbox, 415, b"no")
+    with pytest.raises(runtime.exceptions.ModelError) as caught:
         runtime.invoke_endpoint_with_response_stream(EndpointName="e", Body=b"")
-    assert "InvokeEndpointWithResponseStream" in caught.value.response["Error"]["Message"]
+    assert caught.value.response["OriginalStatusCode"] == 415
 
 
 @pytest.mark.parametrize(
