@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual.screen import Screen
 from textual.widgets import Static
 
+from sagewizard.tui.screens.fresh import FreshScreen
 from sagewizard.tui.widgets.bars import KeyFooter, StatusBar
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SMALLEST = (60, 20)
 
 
-class AppScreen(Screen[Any]):
+class AppScreen(FreshScreen):
     """A full screen: `compose_main` is what lies between status bar and footer.
 
     `KEYS_OF` names its keys in the registry. `update_from(model, topics)` is called at each tick that changed

@@ -7,8 +7,10 @@ from typing import Any
 from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
+from sagewizard.tui.screens.fresh import FreshScreen
 
-class OnceModal(ModalScreen[Any]):
+
+class OnceModal(FreshScreen, ModalScreen[Any]):
     """A modal screen whose second answer is nobody's."""
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
