@@ -55,17 +55,18 @@ def _helpers(run: Reading) -> list[Section]:
     wait = _WAIT.replace("{poll}", str(run.poll))
     gone = _GONE.replace("{poll}", str(run.poll))
     listed.append(
-        Section("Waiting", tuple(wait.split("\n")), provides=("wait_for",), imports=("import time",))
-    )
+        Section(
+            "Waiting", tuple(wait.split("\n")), provides=("wait_for",), imports=("import time",),
+            text=("Jobs and endpoints take minutes on AWS. This asks until one is ready, or has failed.",),
+        )
+    )  # fmt: skip
     listed.append(
         Section(
-            "Waiting for a deletion",
-            tuple(gone.split("\n")),
-            provides=("wait_until_gone",),
-            imports=("import time", "from botocore.exceptions import ClientError"),
-            packages=("boto3",),
+            "Waiting for a deletion", tuple(gone.split("\n")), provides=("wait_until_gone",),
+            imports=("import time", "from botocore.exceptions import ClientError"), packages=("boto3",),
+            text=("A deletion takes a while, too: what is gone cannot be described any more.",),
         )
-    )
+    )  # fmt: skip
     return listed
 
 
@@ -118,7 +119,7 @@ def model(run: Reading) -> Section:
     """Return the section that makes the model where no endpoint is deployed."""
     return Section(
         "The model", model_code(run), step="transform", provides=("model",), needs=_model_needs(run),
-        packages=("boto3",),
+        packages=("boto3",), text=(pieces.MODEL,),
     )  # fmt: skip
 
 

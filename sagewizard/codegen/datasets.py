@@ -22,6 +22,8 @@ _TWO_CLASSES = {"breast-cancer": ("malignant", "benign"), "vertebral": ("Abnorma
 _PICTURES = {"digits": (8, 16), "mnist": (28, 1)}
 """Side of a picture in pixels, and the value of full ink."""
 
+_FETCHING = "The data is downloaded once, and its SHA-256 says whether it is the file that the run had."
+
 FETCH = """\
 def fetch(url, name, sha256):
     \"\"\"Return the path of a file in DATA, downloaded if need be; it must be the known one.\"\"\"
@@ -56,7 +58,7 @@ def _fetching() -> Section:
         *FETCH.split("\n"),
     )
     return Section(
-        "A download, checked", code, provides=("fetch",),
+        "A download, checked", code, provides=("fetch",), text=(_FETCHING,),
         imports=("import hashlib", "import os", "import urllib.request", "from pathlib import Path"),
     )  # fmt: skip
 
@@ -137,11 +139,7 @@ def _mnist(run: Reading) -> list[str]:
     from sagewizard.data.mnist import FILE
 
     code = [
-        "archive = fetch(",
-        *_argument(FILE.addresses[0].url),
-        '    "mnist/mnist.pkl.gz",',
-        *_argument(next(iter(FILE.digests))),
-        ")",
+        *_fetch("archive", FILE.addresses[0].url, "mnist/mnist.pkl.gz", next(iter(FILE.digests))),
         "# A pickle can run code when it is read: the SHA-256 above says that this one is the known file.",
         'with gzip.open(archive) as file:',
         '    train, validation, test = pickle.load(file, encoding="latin1")',
@@ -158,8 +156,20 @@ def _mnist(run: Reading) -> list[str]:
     return [*code, *assign("classes", _pair(run, "mnist"))]
 
 
-def _argument(text: str) -> list[str]:
-    return f"    {literal(text, indent=4)},".split("\n")
+def _fetch(result: str, url: str, name: str, digest: str) -> list[str]:
+    """Return lines that fetch a file; its address stands before them where it is long."""
+    given = quoted(url)
+    before: tuple[str, ...] = ()
+    if len(given) > 90:
+        given, before = "url", assign("url", url)
+    return [
+        *before,
+        f"{result} = fetch(",
+        f"    {given},",
+        f"    {quoted(name)},",
+        f"    {quoted(digest)},",
+        ")",
+    ]
 
 
 def _vertebral(run: Reading) -> list[str]:
@@ -167,11 +177,9 @@ def _vertebral(run: Reading) -> list[str]:
 
     classes = _pair(run, "vertebral") if positive_of(run) else list(_TWO_CLASSES["vertebral"])
     return [
-        "archive = fetch(",
-        *_argument(FILE.addresses[0].url),
-        '    "vertebral/vertebral_column_data.zip",',
-        *_argument(next(iter(FILE.digests))),
-        ")",
+        *_fetch(
+            "archive", FILE.addresses[0].url, "vertebral/vertebral_column_data.zip", next(iter(FILE.digests))
+        ),
         "with zipfile.ZipFile(archive) as files:",
         f"    text = files.read({quoted(MEMBER)}).decode()",
         "table = pd.DataFrame(arff.loadarff(io.StringIO(text))[0])",
@@ -188,11 +196,7 @@ def _abalone() -> list[str]:
     from sagewizard.data.abalone import FILE, MEASURES, SEXES
 
     return [
-        "file = fetch(",
-        *_argument(FILE.addresses[0].url),
-        '    "abalone/abalone.csv",',
-        *_argument(next(iter(FILE.digests))),
-        ")",
+        *_fetch("file", FILE.addresses[0].url, "abalone/abalone.csv", next(iter(FILE.digests))),
         *assign("measures", list(MEASURES)),
         'table = pd.read_csv(file, names=["sex", *measures, "rings"])',
         "",

@@ -62,6 +62,7 @@ def to_csv() -> Section:
     return Section(
         "Rows as CSV", tuple(TO_CSV.split("\n")), provides=("to_csv",), imports=("import pandas as pd",),
         packages=("pandas",),
+        text=("As text a row is a line, its numbers separated by commas, without a line of names.",),
     )  # fmt: skip
 
 
@@ -112,7 +113,8 @@ def reading_answers(run: Reading) -> list[Section]:
         classes = run.recipe.effective_hyperparameters().get("num_class", "")
         code[1] = '    """Return the probability of each class for each row of a reply in CSV."""'
         code.append(f"    return [numbers[i : i + {classes}] for i in range(0, len(numbers), {classes})]")
-    return [Section("Answers in CSV", tuple(code), provides=("read_numbers",))]
+    text = ("The model answers with numbers as text; this makes numbers of them again.",)
+    return [Section("Answers in CSV", tuple(code), provides=("read_numbers",), text=text)]
 
 
 def source_of(run: Reading) -> str:

@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from sagewizard.codegen.plan import said
+
 if TYPE_CHECKING:
     from sagewizard.codegen.plan import Plan
 
@@ -15,7 +17,8 @@ def as_notebook(plan: Plan) -> str:
     packages = " ".join(
         f'"{package}"' if set("<>=;") & set(package) else package for package in plan.packages
     )
-    intro = [f"# {plan.title}", *plan.intro, f"It needs Python {plan.python} and these packages:",
+    intro = [f"# {plan.title}", *said(plan.intro, "this notebook", "jupyter lab NOTEBOOK"),
+             f"It needs Python {plan.python.removeprefix('>=')} or newer and these packages:",
              f"```\npip install {packages}\n```"]  # fmt: skip
     cells = [_text("\n\n".join(intro)), _code("\n".join(plan.imports))]
     for section in plan.sections:

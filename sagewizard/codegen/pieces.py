@@ -13,6 +13,11 @@ from sagewizard.recipe.tasks import BINARY, CLUSTERING, MULTICLASS
 if TYPE_CHECKING:
     from sagewizard.codegen.reading import Reading
 
+THIS, START = "{this}", "{start}"
+"""What a script and a notebook call themselves, and how each is started: `plan.said` puts it in."""
+
+MODEL = "To SageMaker a model is what the training left in S3, with the container that answers with it."
+
 _UPLOAD = '''\
 def upload(key, body, content_type):
     """Put an object under this script's own prefix; return its folder."""
@@ -28,17 +33,20 @@ def intro(run: Reading, library: str) -> tuple[str, ...]:
     """Return what a reader should know before starting the script."""
     first = f"The recipe {run.recipe.name} with {library}, from its data to its teardown"
     said = [f"{first}, with the values of the run {run.state.run_id}."]
+    cost = "the jobs cost money"
+    if "deploy" in run.steps:
+        cost += (
+            f", and the endpoint does until {THIS} deletes it: let it run to its end, or delete the endpoint"
+            " yourself"
+        )
     if run.state.simulated:
         said.append(
-            "That run was made in SageWizard's sandbox, and `sagewizard sandbox exec -- python SCRIPT` runs"
-            " this script there. To run it on AWS, put a bucket and a role of your own account below; then"
-            " the jobs and the endpoint cost money, until the end of the script deletes the endpoint."
+            f"That run was made in SageWizard's sandbox, and `sagewizard sandbox exec -- {START}` runs {THIS}"
+            " there. To run it on AWS, put the region, a bucket and a role of your own account below. On AWS"
+            f" {cost}."
         )
     else:
-        said.append(
-            "It works on AWS, in the account and region of the run. Jobs and endpoint cost money; the end of"
-            " the script deletes the endpoint, so let it run to its end."
-        )
+        said.append(f"It works on AWS, in the account and region of the run. There {cost}.")
     return tuple(said)
 
 
@@ -46,10 +54,10 @@ def step_intro(run: Reading, library: str) -> tuple[str, ...]:
     """Return what a reader should know of a script that does one step alone."""
     said = (
         f"One step of the recipe {run.recipe.name} with {library}. What earlier steps made has the names of"
-        f" the run {run.state.run_id}; it has to be there when the script needs it."
+        f" the run {run.state.run_id}; it has to be there still."
     )
     if run.state.simulated:
-        return said, "That run was made in SageWizard's sandbox: `sagewizard sandbox exec -- python SCRIPT`."
+        return said, f"That run was made in SageWizard's sandbox: `sagewizard sandbox exec -- {START}`."
     return (said,)
 
 
@@ -61,7 +69,7 @@ def setup(run: Reading) -> Section:
         f"BUCKET = {quoted(state.bucket)}",
         "# The role that the jobs work as: it may read and write the bucket.",
         *assign("ROLE", run.role),
-        "# All names begin with this one, and no two runs of this script share it.",
+        "# All names begin with this one; it has the time in it, so that no two runs share it.",
         f"NAME = time.strftime({quoted(run.short_name + '-%Y%m%d-%H%M%S')})",
         "TAGS = [",
         '    {"Key": "sagewizard:run", "Value": NAME},',
@@ -71,6 +79,7 @@ def setup(run: Reading) -> Section:
     return Section(
         "Names and places", tuple(code), provides=("REGION", "BUCKET", "ROLE", "NAME", "TAGS"),
         imports=("import time",), early=True,
+        text=("Where the work is done, who does it, and what everything is called.",),
     )  # fmt: skip
 
 
@@ -90,6 +99,7 @@ def upload() -> Section:
     return Section(
         "Upload", tuple(_UPLOAD.split("\n")), provides=("upload",), needs=("s3", "BUCKET", "NAME"),
         imports=("import io",),
+        text=("Jobs read their data from S3, so that is where each file has to go first.",),
     )  # fmt: skip
 
 

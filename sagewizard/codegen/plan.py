@@ -45,7 +45,8 @@ class Section:
 class Plan:
     """A whole script: `title` and `intro` for the reader, packages from PyPI, the sections in order.
 
-    `step_intro` is the intro of a script that does one step alone.
+    `step_intro` is the intro of a script that does one step alone. In both stand {this} and {start} for what
+    a script and a notebook say differently: what they are, and how they are started.
     """
 
     title: str
@@ -61,6 +62,11 @@ class Plan:
         from sagewizard.codegen.importing import sorted_imports
 
         return sorted_imports(line for section in self.sections for line in section.imports)
+
+
+def said(intro: Iterable[str], this: str, start: str) -> tuple[str, ...]:
+    """Return the paragraphs of an intro as a script or a notebook says them."""
+    return tuple(text.replace("{this}", this).replace("{start}", start) for text in intro)
 
 
 def whole(plan: Plan) -> Plan:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 SANDBOX_ROLE = "SageWizardSandboxRole"
 _ROLE = re.compile(rb'"(?:RoleArn|ExecutionRoleArn)":"(arn:aws[a-z-]*:iam::[^"]+)"')
 _SENTENCE = re.compile(r"(?<=[.:?])\s+(?=[A-Z\"])")
-_OF_THE_WIZARD = re.compile(r"--set|--from|sagewizard|is true\.$|your machine\.$|tune\.[a-z]+\.?$")
+_OF_THE_WIZARD = re.compile(
+    r"--set|SAGEWIZARD_|--from|sagewizard|is true\.$|your machine\.$|tune\.[a-z]+\.?$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +136,11 @@ def _role(folder: Path, state: RunState) -> str:
 
 
 def _without_commands(text: str) -> str:
-    sentences = _SENTENCE.split(" ".join(text.split()))
-    return " ".join(sentence for sentence in sentences if not _OF_THE_WIZARD.search(sentence))
+    kept = []
+    for sentence in _SENTENCE.split(" ".join(text.split())):
+        said, proposal, _command = sentence.partition(": try --set")
+        if proposal:
+            kept.append(f"{said}.")
+        elif not _OF_THE_WIZARD.search(sentence):
+            kept.append(sentence)
+    return " ".join(kept)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sagewizard.codegen.plan import Section
 
+ABOUT = "In this format a row is a protobuf message of float32 numbers, with its label beside them."
+
 _CODE = '''\
 def varint(number):
     """Write a whole number as protobuf does: seven bits a byte, the lowest first."""
@@ -41,5 +43,5 @@ def section() -> Section:
     """Return the section that defines `to_recordio`."""
     return Section(
         "RecordIO-protobuf", tuple(_CODE.split("\n")), provides=("to_recordio",),
-        imports=("import struct", "import numpy as np"), packages=("numpy",),
+        imports=("import struct", "import numpy as np"), packages=("numpy",), text=(ABOUT,),
     )  # fmt: skip

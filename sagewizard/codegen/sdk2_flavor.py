@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sagewizard.codegen import endpoints, evaluating, frame, pieces, sdk2_jobs
+from sagewizard.codegen import endpoints, evaluating, frame, pieces, recordio_text, sdk2_jobs
 from sagewizard.codegen.plan import Section
 from sagewizard.codegen.pretty import Code, assign, call, quoted
 from sagewizard.engine.formats import RECORDIO
@@ -59,7 +59,7 @@ def _helpers(run: Reading) -> list[Section]:
     return [
         Section(
             "RecordIO-protobuf", tuple(_RECORDIO.split("\n")), provides=("to_recordio",),
-            imports=imports, packages=("sagemaker",),
+            imports=imports, packages=("sagemaker",), text=(recordio_text.ABOUT,),
         )
     ]  # fmt: skip
 
@@ -86,6 +86,7 @@ def _model(run: Reading) -> Section:
     )
     return Section(
         "The model", code, step="transform", provides=("model",), packages=("sagemaker",),
+        text=(pieces.MODEL,),
         needs=("NAME", "TAGS", sdk2_jobs.best(run)),
     )  # fmt: skip
 
@@ -115,7 +116,8 @@ def deploy(run: Reading) -> Section:
         **dict(wires),
         "tags": Code("TAGS"),
     }
-    code = ('model = f"{NAME}-model"', *call(f"{best}.deploy", arguments, result="predictor"))
+    said = "# Makes the model, the endpoint configuration and the endpoint, and waits until it is in service."
+    code = ('model = f"{NAME}-model"', said, *call(f"{best}.deploy", arguments, result="predictor"))
     made = run.outputs("deploy")
     known: dict[str, tuple[str, ...]] = {}
     if made:

@@ -72,7 +72,10 @@ def _setup(run: Reading) -> list[Section]:
 def _helpers(run: Reading) -> list[Section]:
     # Version 3 has a RecordIO writer in name only: it raises NotImplementedError.
     listed = [recordio_text.section()] if run.wire.content_type == RECORDIO else []
-    metrics = Section("Figures of a job", tuple(_FINAL_METRICS.split("\n")), provides=("final_metrics",))
+    metrics = Section(
+        "Figures of a job", tuple(_FINAL_METRICS.split("\n")), provides=("final_metrics",),
+        text=("What a training job measured stands in its description.",),
+    )  # fmt: skip
     return [*listed, metrics]
 
 
@@ -124,6 +127,7 @@ def _model(run: Reading) -> Section:
     code, imports, needs = _model_code(run, "transform")
     return Section(
         "The model", tuple(code), step="transform", provides=("builder", "model"), imports=tuple(imports),
+        text=(pieces.MODEL,),
         needs=tuple(needs), packages=("sagemaker",),
     )  # fmt: skip
 
@@ -136,6 +140,7 @@ def deploy(run: Reading) -> Section:
         "instance_type": run.text("instance_type", "deploy"),
         "initial_instance_count": run.number("instance_count", "deploy"),
     }
+    code += ["", "# Makes the endpoint configuration and the endpoint, and waits until it is in service."]
     code += call("builder.deploy", arguments, result="endpoint")
     made = run.outputs("deploy")
     known: dict[str, tuple[str, ...]] = {}

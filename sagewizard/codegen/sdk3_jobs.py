@@ -134,7 +134,8 @@ def train(run: Reading) -> Section:
         packages += ["numpy", "scikit-learn"]
     else:
         made, more = _trainer(run, "train", "trainer", quoted(run.short_name))
-        code += [*made, "trainer.train(input_data_config=inputs, logs=False)", f"trained = {job}"]
+        code += [*made, "trainer.train(input_data_config=inputs, logs=False)",
+                 "# The SDK has no public name for the job that it ran.", f"trained = {job}"]  # fmt: skip
     code += [
         "for metric in final_metrics(trained):",
         "    print(f\"{metric['MetricName']:45} {metric['Value']:.5g}\")",

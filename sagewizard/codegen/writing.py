@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from sagewizard.codegen.plan import said
+
 if TYPE_CHECKING:
     from sagewizard.codegen.plan import Plan
 
@@ -17,7 +19,7 @@ def as_script(plan: Plan) -> str:
     lines += [f'#     "{package}",' for package in plan.packages]
     lines += ["# ]", "# ///"]
     intro: list[str] = []
-    for paragraph in plan.intro:
+    for paragraph in said(plan.intro, "this script", "python SCRIPT"):
         intro += ["", *textwrap.wrap(paragraph, _WIDTH, break_on_hyphens=False)]
     title = plan.title.replace('"""', "'''").replace("\\", "/")
     lines += [f'"""{title}', *intro, '"""', "", *plan.imports]

@@ -42,7 +42,7 @@ def texts(settings, state):
     """Every text that this run can be written as, by flavor and step."""
     return {
         (flavor, step): codegen.generate(settings, state, flavor=flavor, step=step)
-        for flavor in ("boto3", "sdk2")
+        for flavor in codegen.FLAVORS
         for step in (None, *STEPS)
     }
 
@@ -53,6 +53,8 @@ def test_every_script_compiles_fits_the_page_and_names_nothing_of_ours(texts):
         assert max(map(len, text.splitlines())) <= 100, (flavor, step)
         assert "import sagewizard" not in text
         assert text.startswith("# /// script\n")
+        assert "{this}" not in text
+        assert "{start}" not in text
 
 
 def test_every_script_passes_ruff_with_its_default_rules(texts, tmp_path):
@@ -95,7 +97,7 @@ def test_an_unknown_step_or_flavor_is_an_error_with_the_names_there_are(settings
 
 
 def test_a_notebook_is_valid_and_the_same_every_time(settings, state):
-    for flavor in ("boto3", "sdk2"):
+    for flavor in codegen.FLAVORS:
         text = codegen.generate(settings, state, flavor=flavor, notebook=True)
         assert text == codegen.generate(settings, state, flavor=flavor, notebook=True)
         notebook = nbformat.reads(text, as_version=4)
@@ -103,6 +105,9 @@ def test_a_notebook_is_valid_and_the_same_every_time(settings, state):
         assert json.loads(text)["nbformat_minor"] == 5
         identities = [cell["id"] for cell in notebook.cells]
         assert len(set(identities)) == len(identities)
+        texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+        assert all(source.count("\n\n") for source in texts), "a heading says nothing about what follows"
+        assert "runs this notebook there" in texts[0]
 
 
 def test_the_command_writes_a_script_to_stdout_and_a_notebook_to_a_file(
