@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import traceback
 from typing import NoReturn
+
+SWITCH = 0.001
+"""Seconds that a worker computes on while the interface waits for Python's lock; Python's own are 0.005,
+and a key or leaving waits for the lock some ten times."""
 
 
 def usable() -> str:
@@ -26,7 +29,7 @@ def run(*, instructor: bool = False, replay: tuple[str, float, str] | None = Non
     """
     from sagewizard import settings
     from sagewizard.tui.app import SageWizardApp
-    from sagewizard.tui.farewell import farewell
+    from sagewizard.tui.leaving import end
 
     home = settings.load()
     played = None
@@ -35,22 +38,12 @@ def run(*, instructor: bool = False, replay: tuple[str, float, str] | None = Non
 
         wanted, speed, step = replay
         played = open_replay(wanted, home, speed=speed, from_step=step)
+    sys.setswitchinterval(SWITCH)
     app = SageWizardApp(home, instructor=instructor, replay=played)
     app.ends_process = True
-    code = 1
     try:
         app.run()
-        app.control.settle(0.08)
-        for line in farewell(app.control):
-            print(line)  # noqa: T201  # the app has gone: this is for the shell
-        code = app.return_code or 0
-    except Exception:  # this process must not come back from here: see below
+    except Exception:  # this process must not come back from here: its threads would hold it
         traceback.print_exc()
-    finally:
-        # A terminal that has gone takes nothing any more, and the process must end all the same.
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        # The end of the interpreter would wait for threads that read keys or upload, and take all modules
-        # apart: half a second that nobody has to wait for. What threads do is safe to leave at any moment.
-        os._exit(code)
+        os._exit(1)
+    end(app.control, app.return_code or 0)

@@ -379,11 +379,12 @@ class SageWizardApp(App[None]):
         self.control.detach()
         if self._replay is not None:
             self._replay.left()
-        if self.ends_process:
-            # Textual waits 0.1 to 0.2 s for its thread that reads keys; the process ends it sooner.
-            vars(self._driver)["_key_thread"] = None
-        else:
-            self.farewell = farewell(self.control)
+        if self.ends_process and self._driver is not None:
+            from sagewizard.tui import leaving
+
+            leaving.give_back(self._driver)
+            leaving.end(self.control)
+        self.farewell = farewell(self.control)
         self.exit()
 
     # Keys and commands
