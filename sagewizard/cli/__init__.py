@@ -38,7 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(error.exit_code)
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted.\n")
-        return int(ExitCode.INTERRUPTED)
+        from sagewizard.cli.problems import left_on_aws
+
+        works = options.command.partition(":")[0] in ("run", "teardown", "guide")
+        return int(left_on_aws() if works else ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # Whoever read stdout has gone; Python would complain once more while it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

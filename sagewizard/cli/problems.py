@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sagewizard.cli.terminal import Console, console
+from sagewizard.exit_codes import ExitCode
 from sagewizard.i18n import _
 from sagewizard.render.cells import clean
 
@@ -30,6 +31,33 @@ def show_problem(message: str, remedy: str, out: Console, *, where: str = "") ->
     if remedy:
         ending = "" if remedy.rstrip().endswith((".", "!", "?", ")")) else "."
         out.line(f"  {clean(remedy)}{ending}")
+
+
+def left_on_aws(out: Console | None = None) -> ExitCode:
+    """Return how a command ends that was cut off: 5, with the price as the last line, if AWS bills something.
+
+    What the ledger has is all that can be told in a hurry.
+    """
+    from sagewizard import settings
+    from sagewizard.engine.ledger import Ledger
+    from sagewizard.errors import SageWizardError
+    from sagewizard.render.units import hourly
+
+    try:
+        alive = Ledger(settings.load().ledger).alive(target="aws")
+    except SageWizardError:
+        return ExitCode.INTERRUPTED
+    billed = [entry for entry in alive if entry.billable]
+    if not billed:
+        return ExitCode.INTERRUPTED
+    out = out or console()
+    out.line(_("Delete it with `{command}`.").format(command="sagewizard teardown --all --target aws"))
+    price = hourly(sum(entry.hourly_usd or 0.0 for entry in billed))
+    words = _("{count} resources on AWS, by the ledger, cost {price} until they are deleted.")
+    if len(billed) == 1:
+        words = _("1 resource on AWS, by the ledger, costs {price} until it is deleted.")
+    out.line(words.format(count=len(billed), price=price), "warn")
+    return ExitCode.BILLABLE_REMAINS
 
 
 def show_alive(alive: Sequence[AliveResource], run_id: str, simulated: bool, out: Console) -> None:

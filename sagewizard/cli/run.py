@@ -169,8 +169,11 @@ def check_spending(options: argparse.Namespace, recipe: Recipe, target: str) -> 
     """Refuse a budget that cannot be held, and --yes on AWS without one, before anything else happens."""
     if options.budget is not None:
         from sagewizard.engine.budget import check_budget
+        from sagewizard.engine.ttl import of_recipe
 
-        check_budget(options.budget, recipe.steps, until=options.until, keep=options.keep)
+        check_budget(
+            options.budget, recipe.steps, until=options.until, keep=options.keep, ttl=of_recipe(recipe)
+        )
     elif options.yes and target != "sandbox" and not getattr(options, "dry_run", False):
         raise UsageError(
             "--yes on AWS spends money that nobody was asked for.",

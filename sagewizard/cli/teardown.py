@@ -152,7 +152,8 @@ def _delete(
                     lost = inventory.reason(error)
         except CancelledError:
             err.line("Stopped. What is left can be deleted with the same command.")
-            return ExitCode.INTERRUPTED
+            rest = [entry for place in places for entry in _open_rows(place)]
+            return _price(rest, err) if _billed(rest) else ExitCode.INTERRUPTED
         finally:
             view.close()
     if options.logs:
@@ -178,10 +179,32 @@ def _left(failed: list[tuple[Entry, str]], busy: list[Entry], err: Console) -> i
     if failed:
         err.line("  Try again with the same command; the SageMaker console shows them, too.")
     rest = [entry for entry, _why in failed] + busy
-    total = sum(entry.hourly_usd or 0.0 for entry in rest)
-    things = "1 resource goes" if len(rest) == 1 else f"{len(rest)} resources go"
-    err.line(f"{things} on costing {hourly(total)} until deleted.", "warn")
+    if any(entry.billable for entry in rest):
+        return _price(rest, err)
+    things = "1 resource is" if len(rest) == 1 else f"{len(rest)} resources are"
+    err.line(f"{things} still there; nothing of it is billed by the hour.", "warn")
+    return ExitCode.JOB_FAILED
+
+
+def _price(rest: list[Entry], err: Console) -> int:
+    """Say what is left and what it costs, as the last line; return the exit code."""
+    billed = [entry for entry in rest if entry.billable]
+    things = "1 resource goes" if len(billed) == 1 else f"{len(billed)} resources go"
+    err.line(
+        f"{things} on costing {hourly(sum(entry.hourly_usd or 0.0 for entry in billed))} until deleted.",
+        "warn",
+    )
     return ExitCode.BILLABLE_REMAINS
+
+
+def _billed(rest: list[Entry]) -> bool:
+    """Whether AWS goes on billing something: nothing in the sandbox is billed."""
+    return any(entry.billable and entry.target != "sandbox" for entry in rest)
+
+
+def _open_rows(place: Place) -> list[Entry]:
+    still = {entry.id for entry in place.engine.ledger.alive()}
+    return [entry for entry in place.entries if entry.id in still]
 
 
 def _wanted(settings: Settings, ledger: Ledger, wanted: str) -> tuple[str, str]:

@@ -2,8 +2,9 @@
 
 Asked before each call to the target and before each thing that is made. Projected is what the bill would be
 if the run were stopped now: what the meters show, the time that stopping takes of all that runs, and of what
-was asked for but is not billed yet the shortest time that it will be. Assumes that the prices are right and
-that nothing takes longer to stop than `STOP_SECONDS` says.
+was asked for but is not billed yet the shortest time that it will be. An endpoint that stays after the run
+and deletes itself is reckoned until then. Assumes that the prices are right and that nothing takes longer to
+stop than `STOP_SECONDS` says.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sagewizard.engine.costs import CostMeter
+    from sagewizard.engine.ttl import Ttl
 
 STOP_SECONDS: Final[Mapping[str, float]] = {TRAINING: 180.0, TRANSFORM: 180.0, HOSTING: 120.0}
 """From the call that ends it to the last billed second. A job has 120 s to end and uploads what it has for
@@ -30,12 +32,22 @@ SLACK_SECONDS: Final = 15.0
 SHORTEST_JOB_SECONDS: Final = 60
 """The least MaxRuntimeInSeconds that a job is given; a shorter one would end before it has its data."""
 
+FIRES_LATE_SECONDS: Final = 60.0
+"""EventBridge Scheduler calls within a minute of the time that it was given."""
+
 
 class Budget:
-    """Holds the meters of a run to a sum in USD; safe from any thread."""
+    """Holds the meters of a run to a sum in USD; safe from any thread.
 
-    def __init__(self, limit_usd: float, meter: CostMeter, *, poll_seconds: float) -> None:
+    `stays_seconds` is how long an endpoint goes on after its last use when nobody else ends it; None where
+    the run deletes it.
+    """
+
+    def __init__(
+        self, limit_usd: float, meter: CostMeter, *, poll_seconds: float, stays_seconds: float | None = None
+    ) -> None:
         self.limit_usd = limit_usd
+        self._stays = None if stays_seconds is None else stays_seconds + FIRES_LATE_SECONDS
         self._meter = meter
         self._slack = poll_seconds + SLACK_SECONDS
         self._asked: dict[tuple[str, str], tuple[str, float]] = {}
@@ -96,7 +108,8 @@ class Budget:
         )
 
     def _stopping(self, component: str) -> float:
-        return STOP_SECONDS.get(component, max(STOP_SECONDS.values())) + self._slack
+        stop = STOP_SECONDS.get(component, max(STOP_SECONDS.values())) + self._slack
+        return stop + self._stays if component == HOSTING and self._stays is not None else stop
 
     def _reserve(self) -> float:
         with self._lock:
@@ -116,19 +129,36 @@ class Budget:
         return reserve
 
 
+def leaves_endpoint(steps: Sequence[str], *, until: str | None = None, keep: bool = False) -> bool:
+    """Whether an endpoint stays after a run of these steps."""
+    last = steps.index(until) if until in steps else len(steps) - 1
+    taken = steps[: last + 1]
+    return "deploy" in taken and (keep or "teardown" not in taken)
+
+
 def check_budget(
-    budget: float, steps: Sequence[str], *, until: str | None = None, keep: bool = False
+    budget: float,
+    steps: Sequence[str],
+    *,
+    until: str | None = None,
+    keep: bool = False,
+    ttl: Ttl | None = None,
 ) -> None:
-    """Refuse a budget that cannot be held: of no amount, or of a run that leaves something behind."""
+    """Refuse a budget that cannot be held: of no amount, or of a run that leaves something without an end."""
     if not (math.isfinite(budget) and budget > 0):
         raise UsageError(f"A budget of {budget:g} USD is none.", remedy="Give an amount, as --budget 2.00.")
-    last = steps.index(until) if until in steps else len(steps) - 1
-    leaves = "deploy" in steps[: last + 1] and (keep or "teardown" not in steps[: last + 1])
-    if leaves:
+    if not leaves_endpoint(steps, until=until, keep=keep):
+        return
+    if ttl is None:
         raise UsageError(
             "The endpoint would stay after the run, and no budget can be held for what nobody watches.",
-            remedy="Leave out --budget, or let the run go on to its teardown (without --keep, or with"
-            " --until train).",
+            remedy="Let it delete itself, as with --ttl 2h, or let the run go on to its teardown (without"
+            " --keep, or with --until train), or leave out --budget.",
+        )
+    if ttl.otherwise == "continue":
+        raise UsageError(
+            "With --ttl-else continue the endpoint could stay without an end, and no budget be held.",
+            remedy="Leave out --ttl-else continue, or --budget.",
         )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sagewizard.clock import Clock, SystemClock
 from sagewizard.engine import state as states
 from sagewizard.engine.api import Api
-from sagewizard.engine.budget import check_budget
+from sagewizard.engine.budget import check_budget, leaves_endpoint
 from sagewizard.engine.faults import translate
 from sagewizard.engine.ledger import Ledger
 from sagewizard.engine.opening import context_of
@@ -26,6 +26,7 @@ from sagewizard.engine.ttl import Ttl, kept, of_recipe, renew_all, take
 from sagewizard.engine.ttl import check as check_ttl
 from sagewizard.errors import CancelledError, JobFailedError, SageWizardError, UsageError
 from sagewizard.events import (
+    AliveResource,
     Event,
     RunCancelled,
     RunFailed,
@@ -96,7 +97,7 @@ class Engine:
         if ttl is not None:
             check_ttl(ttl.seconds, simulated=self.target.simulated)
         if budget is not None:
-            check_budget(budget, recipe.steps, until=until, keep=keep)
+            check_budget(budget, recipe.steps, until=until, keep=keep, ttl=ttl)
         run = _Run(self, recipe, existing, run_id, from_step, until, cancel, keep, budget)
         return run.stream()
 
@@ -211,6 +212,7 @@ class _Run:
         state.keep = keep
         state.budget = state.budget if budget is None else budget
         take(state, recipe)
+        state.leaves_endpoint = leaves_endpoint(recipe.steps, until=until, keep=keep)
         recorder = Recorder(state.run_id, self.clock)
         self.recorder = recorder
         self.context = context_of(
@@ -259,9 +261,11 @@ class _Run:
             self._steps()
         except CancelledError:
             self._end("cancelled", "")
+            alive = context.alive()
             self.recorder.emit(
-                RunCancelled, step=context.step, resumable=context.on_disk, alive=context.alive()
-            )
+                RunCancelled, step=context.step, resumable=context.on_disk, alive=alive,
+                exit_code=self._exit_code(ExitCode.INTERRUPTED, alive),
+            )  # fmt: skip
         except Exception as raised:
             error = translate(raised, context)
             if context.step and context.on_disk:
@@ -271,13 +275,17 @@ class _Run:
                 step.retry_under_new_name = isinstance(error, JobFailedError)
             self._stop_spending()
             alive = context.alive()
-            remains = not context.target.simulated and any(resource.hourly_usd for resource in alive)
             self._end("failed", str(error))
             self.recorder.emit(
                 RunFailed, error=type(error).__name__, message=error.message, remedy=error.remedy,
-                exit_code=int(ExitCode.BILLABLE_REMAINS if remains else error.exit_code), step=context.step,
+                exit_code=self._exit_code(error.exit_code, alive), step=context.step,
                 where=error.where, resumable=context.on_disk, alive=alive,
             )  # fmt: skip
+
+    def _exit_code(self, code: ExitCode, alive: tuple[AliveResource, ...]) -> int:
+        """Return 5 when something goes on costing money, else the code of how the run ended."""
+        remains = not self.context.target.simulated and any(resource.hourly_usd for resource in alive)
+        return int(ExitCode.BILLABLE_REMAINS if remains else code)
 
     def _stop_spending(self) -> None:
         """Tear down what a run with a budget has made: once it has ended, nobody watches the bill."""
@@ -409,8 +417,6 @@ class _Run:
     def _finish(self, complete: bool) -> None:
         context = self.context
         alive = context.alive()
-        billable = [resource for resource in alive if resource.hourly_usd]
-        remains = bool(billable) and not context.target.simulated
         self._end("finished" if complete else "partial", "")
         context.cost_changed()
         metrics = context.state.outputs("evaluate").get("metrics", {})
@@ -422,7 +428,7 @@ class _Run:
             simulated=context.target.simulated,
             metrics=metrics,
             alive=alive,
-            exit_code=int(ExitCode.BILLABLE_REMAINS if remains else ExitCode.OK),
+            exit_code=self._exit_code(ExitCode.OK, alive),
         )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from sagewizard import boto_errors
-from sagewizard.engine import results, trained
+from sagewizard.engine import results, trained, ttl
 from sagewizard.engine import state as states
 from sagewizard.engine.artifact import threshold_of
 from sagewizard.engine.opening import context_of, recipe_of
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sagewizard.engine.context import RunContext
     from sagewizard.engine.engine import Engine
     from sagewizard.engine.table import Table
+    from sagewizard.recipe.recipe import Recipe
     from sagewizard.settings import Settings
 
 E = TypeVar("E", bound=Event)
@@ -173,6 +174,24 @@ class Interactive:
         with self._open("predict", cancel) as (context, told):
             predict.compare(context, self._endpoint(context), context.number("requests", "predict"))
         return _last(told, PredictionsCompared)
+
+    def retime(self, recipe: Recipe) -> bool:
+        """Let the run's endpoint delete itself as a recipe says now, or stay; whether that was a change.
+
+        ScheduleError when its schedule cannot be made. Without an endpoint it holds for the next one.
+        """
+        state = states.load(self.folder)
+        wanted = ttl.of_recipe(recipe)
+        before = None if state.ttl is None else ttl.Ttl(state.ttl, state.ttl_else, state.ttl_role)
+        if wanted == before:
+            return False
+        with self._open("deploy") as (context, _told):
+            if wanted is not None:
+                ttl.check(wanted.seconds, simulated=context.target.simulated)
+            ttl.take(context.state, recipe)
+            context.state.overrides = dict(recipe.settings)
+            ttl.renew_all(context)
+        return True
 
     # Inside
 

@@ -16,8 +16,8 @@ from sagewizard.engine.api import error_message, is_missing
 from sagewizard.engine.costs import CostMeter
 from sagewizard.engine.ledger import JOBS
 from sagewizard.engine.recorder import Recorder
-from sagewizard.engine.teardown import ENDED, TUNING, Teardown
-from sagewizard.errors import SageWizardError, UsageError
+from sagewizard.engine.teardown import ENDED, OVER, THERE, TUNING, Teardown
+from sagewizard.errors import CancelledError, SageWizardError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 # An intent younger than this may belong to a call that is on its way at this moment.
 YOUNG_SECONDS = 600.0
+# What was made so short a time ago may be missing from an answer although it is there: AWS's copies of what
+# it knows agree only after some seconds. Its row stays open until it is older.
+SETTLED_SECONDS = 60.0
 
 
 @dataclass
@@ -65,18 +68,40 @@ def belongs(engine: Engine, entry: Entry) -> bool:
 
 
 def check(engine: Engine, entries: Iterable[Entry], *, cancel: threading.Event | None = None) -> set[int]:
-    """Close the rows whose resource is gone; return the ids of those that are there."""
+    """Close the rows whose resource is gone; return the ids of those that are there.
+
+    A job is over when it says so. That something is not found closes its row only when it is not new any more
+    and a second look, a while after the first, does not find it either: one wrong answer must not take what
+    costs money out of the ledger. CancelledError when `cancel` is set.
+    """
     cancel = cancel or threading.Event()
     tool = Teardown(engine.target, engine.api(cancel), engine.ledger, engine.clock, cancel, _untold)
-    there = set()
+    there, missing = set(), []
     for entry in entries:
-        now = engine.clock.now()
-        if tool.still_there(entry):
+        seen = tool.look(entry)
+        if seen == THERE:
             there.add(entry.id)
-        elif entry.created is not None or now - entry.intended > YOUNG_SECONDS:
-            note = "ended" if entry.kind in JOBS else "gone already"
-            engine.ledger.deleted(entry.id, now=now, note=note)
+        elif seen == OVER:
+            engine.ledger.deleted(entry.id, now=engine.clock.now(), note="ended")
+        elif _old_enough(entry, engine.clock.now()):
+            missing.append(entry)
+    if missing and engine.clock.wait(cancel, engine.target.poll_seconds):
+        raise CancelledError("Stopped while looking for what is still there.")
+    for entry in missing:
+        seen = tool.look(entry)
+        if seen == THERE:
+            there.add(entry.id)
+        else:
+            note = "ended" if seen == OVER else "gone already"
+            engine.ledger.deleted(entry.id, now=engine.clock.now(), note=note)
     return there
+
+
+def _old_enough(entry: Entry, now: float) -> bool:
+    """Whether what is not found may be taken for gone: not while it, or the call for it, is new."""
+    if entry.created is None:
+        return now - entry.intended > YOUNG_SECONDS
+    return now - entry.created >= SETTLED_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +122,7 @@ _DESCRIBE = {
     "training-job": ("DescribeTrainingJob", "TrainingJobName", "TrainingJobStatus"),
     "transform-job": ("DescribeTransformJob", "TransformJobName", "TransformJobStatus"),
     "tuning-job": TUNING[1:],
+    "schedule": ("GetSchedule", "Name", ""),
 }
 
 
@@ -110,7 +136,8 @@ def prove(engine: Engine, things: Iterable[tuple[str, str]]) -> list[Proof]:
         operation, member, status_member = _DESCRIBE[kind]
         parameters: dict[str, Any] = {member: name}
         try:
-            answer = api("sagemaker", operation, show=False, **parameters)
+            service = "scheduler" if kind == "schedule" else "sagemaker"
+            answer = api(service, operation, show=False, **parameters)
         except Exception as error:
             if not is_missing(error):
                 raise

@@ -57,7 +57,10 @@ def context_of(
     """Return the context of a run; its meters go on, its calls are recorded."""
     meter = CostMeter(target, clock)
     meter.restore(state.meters)
-    budget = None if state.budget is None else Budget(state.budget, meter, poll_seconds=target.poll_seconds)
+    budget = None
+    if state.budget is not None:
+        stays = state.ttl if state.leaves_endpoint else None
+        budget = Budget(state.budget, meter, poll_seconds=target.poll_seconds, stays_seconds=stays)
 
     def called(**call: object) -> None:
         recorder.emit(ApiCalled, **call)

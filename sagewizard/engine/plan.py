@@ -60,7 +60,8 @@ class RunPlan:
 
     `proposals` are instance types that cannot be had and what to take instead; the figures are those of the
     types as asked for until `accepted` has taken them over. `sources` says of when and whom the prices are.
-    `ttl_problem` says why an endpoint that is to delete itself could not.
+    `ttl_problem` says why an endpoint that is to delete itself could not. `tail_usd`, part of `usd`, is what
+    one that stays after the run comes to until it deletes itself.
     """
 
     recipe: str
@@ -81,6 +82,7 @@ class RunPlan:
     ttl: Ttl | None = None
     ttl_problem: str = ""
     fallbacks: tuple[Fallback, ...] = ()
+    tail_usd: float = 0.0
 
     @property
     def hourly_after(self) -> float:
@@ -143,6 +145,9 @@ def plan_run(
         elif step == "transform" and "deploy" not in recipe.steps:
             resources.append(PlannedResource("transform", "model", 1, stays=not gone))
         resources.append(_billed(recipe, step, item, stays=step == "deploy" and not gone))
+    ends = ttl is not None and not ttl_problem
+    hourly = sum(item.hourly_usd or 0.0 for item in resources if item.stays)
+    tail = hourly * ttl.seconds / 3600.0 if ttl is not None and ends else 0.0
     return RunPlan(
         recipe=recipe.name,
         title=recipe.title,
@@ -154,7 +159,8 @@ def plan_run(
         steps=steps,
         resources=tuple(resources),
         minutes=found.minutes,
-        usd=found.usd,
+        usd=found.usd + tail,
+        tail_usd=tail,
         unpriced=tuple(dict.fromkeys(item.instance_type for item in found.items if item.usd is None)),
         sources=found.sources,
         proposals=propose(recipe, steps, quotas),

@@ -64,6 +64,7 @@ class RunState:
     ttl: float | None = None
     ttl_else: str = "stop"
     ttl_role: str = ""
+    leaves_endpoint: bool = False
     ttl_until: dict[str, float] = field(default_factory=dict)
     steps: dict[str, StepState] = field(default_factory=dict)
     format: int = FORMAT

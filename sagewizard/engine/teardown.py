@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Emit = Callable[..., None]
 ENDED = ("Completed", "Failed", "Stopped")
+THERE, OVER = "there", "over"
 TUNING = (
     "HyperParameterTuningJob",
     "DescribeHyperParameterTuningJob",
@@ -90,30 +91,31 @@ class Teardown:
 
     def still_there(self, entry: Entry) -> bool:
         """Ask the target whether a row's resource exists, and for a job whether it runs."""
+        return self.look(entry) == THERE
+
+    def look(self, entry: Entry) -> str | None:
+        """Ask the target for a row's resource: THERE, OVER for a job that has ended, None when not found."""
         match entry.kind:
             case "training-job":
-                return self._status(
-                    entry, "DescribeTrainingJob", "TrainingJobName", "TrainingJobStatus"
-                ) not in (
-                    None,
-                    *ENDED,
+                return _work(
+                    self._status(entry, "DescribeTrainingJob", "TrainingJobName", "TrainingJobStatus")
                 )
             case "tuning-job":
-                status = self._status(entry, *TUNING[1:])
-                return status not in (None, *ENDED)
+                return _work(self._status(entry, *TUNING[1:]))
             case "transform-job":
-                status = self._status(entry, "DescribeTransformJob", "TransformJobName", "TransformJobStatus")
-                return status not in (None, *ENDED)
+                return _work(
+                    self._status(entry, "DescribeTransformJob", "TransformJobName", "TransformJobStatus")
+                )
             case "endpoint":
-                return self._status(entry, "DescribeEndpoint", "EndpointName", "EndpointStatus") is not None
+                return _thing(self._status(entry, "DescribeEndpoint", "EndpointName", "EndpointStatus"))
             case "schedule":
-                return self._status(entry, "GetSchedule", "Name", "", service="scheduler") is not None
+                return self._status(entry, "GetSchedule", "Name", "", service="scheduler")
             case "endpoint-config":
-                return self._status(entry, "DescribeEndpointConfig", "EndpointConfigName", "") is not None
+                return self._status(entry, "DescribeEndpointConfig", "EndpointConfigName", "")
             case "model":
-                return self._status(entry, "DescribeModel", "ModelName", "") is not None
+                return self._status(entry, "DescribeModel", "ModelName", "")
             case "s3-prefix":
-                return bool(self._objects(entry, 1))
+                return THERE if self._objects(entry, 1) else None
         raise SageWizardError(
             f"The ledger has a {entry.kind}, which this version does not know.", remedy="Update sagewizard."
         )
@@ -148,7 +150,7 @@ class Teardown:
         )
 
     def _simple(self, entry: Entry, operation: str, member: str, *, service: str = "sagemaker") -> str:
-        if self._ask(entry, lambda: "there" if self.still_there(entry) else None) is None:
+        if self._ask(entry, lambda: self.look(entry)) is None:
             return "never made" if entry.created is None else "gone already"
         try:
             self.api(service, operation, **_named(member, entry))
@@ -264,7 +266,7 @@ class Teardown:
             if is_missing(error):
                 return None
             raise
-        return str(answer[status]) if status else "there"
+        return str(answer[status]) if status else THERE
 
     def _until_gone(self, entry: Entry) -> None:
         self._wait(lambda: self.still_there(entry), lambda there: not there, entry)
@@ -288,6 +290,14 @@ class Teardown:
 
     def _tell(self, event_type: type[Event], **fields: Any) -> None:
         self.emit(event_type, **fields)
+
+
+def _thing(status: str | None) -> str | None:
+    return None if status is None else THERE
+
+
+def _work(status: str | None) -> str | None:
+    return OVER if status in ENDED else _thing(status)
 
 
 def teardown_of(context: RunContext) -> Teardown:

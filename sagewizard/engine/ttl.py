@@ -147,8 +147,8 @@ def partition(region: str) -> str:
     return "aws"
 
 
-def arrange(context: RunContext, endpoint: str) -> None:
-    """Make the schedule of an endpoint that is about to be made, or put off the one that is there.
+def arrange(context: RunContext, endpoint: str, *, there: bool = False) -> None:
+    """Make the schedule of an endpoint that is about to be made (or is `there`), or put off what it has.
 
     Raises ScheduleError where it is not allowed and the run is to stop then.
     """
@@ -162,7 +162,7 @@ def arrange(context: RunContext, endpoint: str) -> None:
         if not error_code(error):
             raise
         context.not_made(entry, error)
-        _cannot(context, endpoint, error)
+        _cannot(context, endpoint, error, there=there)
         return
     if entry.created is None:
         context.made(entry, arn)
@@ -203,7 +203,7 @@ def renew_all(context: RunContext) -> None:
         if entry.kind != "endpoint" or entry.created is None or not _there(context, entry.name):
             continue
         if _row(context, entry.name) is None:
-            arrange(context, entry.name)
+            arrange(context, entry.name, there=True)
         renew(context, entry.name, now=True)
 
 
@@ -275,14 +275,12 @@ def schedule_request(context: RunContext, endpoint: str, moment: float) -> dict[
     }
 
 
-def _cannot(context: RunContext, endpoint: str, error: Exception) -> None:
+def _cannot(context: RunContext, endpoint: str, error: Exception, *, there: bool) -> None:
     why = boto_errors.translate(error, region=context.target.region).message
     if context.state.ttl_else == "continue":
         context.warn(
             f"{endpoint} will not delete itself: {why}. It stays, and costs money, until it is torn down."
         )
         return
-    raise ScheduleError(
-        f"The endpoint would not delete itself, so it was not made: {why}.",
-        remedy=REMEDY,
-    ) from error
+    words = "will not delete itself; it stays" if there else "would not delete itself, so it was not made"
+    raise ScheduleError(f"The endpoint {words}: {why}.", remedy=REMEDY) from error

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     import argparse
 
     from sagewizard.guide.asking import Front
+    from sagewizard.guide.session import Session
+    from sagewizard.settings import Settings
+    from sagewizard.target import Target
 
 
 def why_plain(asked: bool) -> str | None:
@@ -26,7 +29,7 @@ def why_plain(asked: bool) -> str | None:
 def run(options: argparse.Namespace) -> int:
     """Ask on the terminal and return the exit code."""
     from sagewizard import settings
-    from sagewizard.cli.run import open_for, parse_settings
+    from sagewizard.cli.run import open_for, settings_of
     from sagewizard.cli.terminal import console
     from sagewizard.guide.plain import PlainFront
     from sagewizard.guide.session import Session
@@ -45,10 +48,29 @@ def run(options: argparse.Namespace) -> int:
 
         front = QuestionaryFront(voice)
     folders = settings.load()
-    session = Session(
-        folders,
-        options.target,
-        lambda name, region: open_for(options, folders, name, region or options.region),
-    )
+
+    def opened(name: str, region: str | None) -> Target:
+        if name == "sandbox":
+            return open_for(options, folders, name, region or options.region)
+        return _on_aws(options, folders, session, region or options.region)
+
+    session = Session(folders, options.target, opened)
     walk = Walk(front, voice, session, instructor=options.instructor, anew=not sys.stdin.isatty())
-    return walk.run(options.recipe, parse_settings(options.settings))
+    return walk.run(options.recipe, settings_of(options))
+
+
+def _on_aws(options: argparse.Namespace, folders: Settings, session: Session, region: str | None) -> Target:
+    """Open AWS: the plan with its prices first, then the account number, typed."""
+    import argparse
+
+    from sagewizard.cli.planning import open_and_confirm
+
+    whole = argparse.Namespace(
+        profile=options.profile, role=options.role, from_step=None, until=None, keep=False, budget=None,
+        yes=False,
+    )  # fmt: skip
+    target, recipe = open_and_confirm(
+        whole, folders, session.recipe, session.target_name, region, done=session.done
+    )
+    session.set(recipe.settings)
+    return target

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sagewizard.cli.problems import show_problem
 from sagewizard.engine.estimate import estimate
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sagewizard.guide.asking import Asker
     from sagewizard.guide.session import Session
     from sagewizard.guide.voice import Voice
+
+WITHOUT: Final = "without"
+"""The answer of whoever deploys an endpoint that cannot delete itself as it was to."""
 
 
 @dataclass
@@ -85,7 +88,12 @@ class Place:
             Choice("again", _("Try again")),
             Choice("change", _("Go back and change something")),
         ]
+        if event.error == "ScheduleError":
+            words = _("Deploy it without: it stays until it is torn down")
+            choices.insert(1, Choice(WITHOUT, words))
         answer = self.asker.choose(_("What now?"), choices, "stop", event.remedy)
+        if answer == WITHOUT:
+            self.session.set({"deploy.ttl_else": "continue"})
         if answer == "stop":
             raise Leave(event.exit_code)
         if answer == "change":

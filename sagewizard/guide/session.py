@@ -10,6 +10,7 @@ from sagewizard import events as ev
 from sagewizard.engine import state as states
 from sagewizard.engine.ledger import Ledger
 from sagewizard.engine.opening import recipe_of
+from sagewizard.engine.ttl import said
 from sagewizard.errors import SageWizardError
 from sagewizard.recipe.option import as_text
 from sagewizard.recipe.options import OWN_DATA
@@ -183,7 +184,7 @@ class Session:
 
         engine = self.engine()
         stale = self._stale()
-        recipe = self.recipe
+        recipe = said(self.recipe, self._kept())
         if stale is not None and recipe.steps.index(stale) > recipe.steps.index(until):
             stale = None
         self.cancel = threading.Event()
@@ -210,6 +211,21 @@ class Session:
             raise StepBroke(end)
         if isinstance(end, ev.RunCancelled):
             raise KeyboardInterrupt
+
+    def retime(self) -> None:
+        """Let the endpoint that is there delete itself as set now. Raises ScheduleError when it may not."""
+        if any(entry.kind == "endpoint" for entry in self.alive()):
+            self.desk().retime(self.recipe)
+
+    @property
+    def target(self) -> Target | None:
+        """The target, once it is open."""
+        return self._target
+
+    @property
+    def done(self) -> tuple[str, ...]:
+        """The steps that are done."""
+        return tuple(self._done)
 
     def forget(self, step: str) -> None:
         """Let a step be done again the next time, and all after it."""
@@ -239,6 +255,11 @@ class Session:
         options = self.recipe.options()
         mine = ((p, v) for p, v in self.recipe.settings.items() if p.startswith(f"{step}."))
         return {path: value for path, value in mine if path not in options or not options[path].live}
+
+    def _kept(self) -> RunState | None:
+        """Return the state of the run as it is on disk; None before there is one."""
+        folder = self.settings.runs / self.run_id
+        return states.load(folder) if self.run_id and (folder / states.NAME).is_file() else None
 
     def _stale(self) -> str | None:
         """Return the first step that is done, and would be done otherwise now."""

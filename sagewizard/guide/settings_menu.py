@@ -45,7 +45,7 @@ def few(recipe: Recipe, step: str) -> list[Option]:
         structural = option.name in SHAPE or option.definition.kind is Kind.TEXT or option.definition.required
         if option.path in given and not structural:
             return 2
-        return 3 if not option.definition.advanced and not structural else 4
+        return 3 if not option.definition.advanced and (not structural or option.live) else 4
 
     def order(option: Option) -> tuple[int, int]:
         return rank(option), asked.index(option.path) if option.path in asked else 0

@@ -100,7 +100,11 @@ def _ttl(plan: RunPlan) -> str:
         "The endpoint deletes itself {time} after its last use, even if this machine never comes back"
         " (EventBridge Scheduler)."
     )
-    return words.format(time=duration(plan.ttl.seconds))
+    told = words.format(time=duration(plan.ttl.seconds))
+    if plan.tail_usd:
+        tail = _("Until then it comes to {usd}, which is part of the sum above.")
+        told += " " + tail.format(usd=money(plan.tail_usd))
+    return told
 
 
 def _fallbacks(plan: RunPlan) -> list[str]:

@@ -16,12 +16,15 @@ from sagewizard import events as ev
 from sagewizard.aws import session as sessions
 from sagewizard.aws import ttl_role
 from sagewizard.aws.billed import ask
-from sagewizard.engine import Engine
+from sagewizard.cli import problems
+from sagewizard.cli.terminal import Console
+from sagewizard.engine import Engine, inventory
 from sagewizard.engine.ledger import Ledger
 from sagewizard.engine.plan import refuse_without_ttl
 from sagewizard.engine.ttl import Ttl
-from sagewizard.errors import UsageError
+from sagewizard.errors import CancelledError, UsageError
 from sagewizard.recipe import finding
+from sagewizard.render.ink import Ink
 from sagewizard.sandbox import launcher
 from sagewizard.settings import Settings
 
@@ -138,7 +141,7 @@ def test_the_number_of_the_account_has_to_be_typed(account, aws, monkeypatch):
 
 
 @pytest.mark.slow
-def test_what_cannot_be_deleted_is_exit_code_5_with_its_price_on_the_last_line(account, aws):
+def test_what_cannot_be_deleted_is_exit_code_5_with_its_price_on_the_last_line(account, aws, monkeypatch):
     settings, _address, client = account
     target = sessions.open_aws(settings, role=ROLE, confirm=lambda _account: True, environ={})
     engine = Engine(target, settings=settings)
@@ -159,6 +162,20 @@ def test_what_cannot_be_deleted_is_exit_code_5_with_its_price_on_the_last_line(a
         assert [entry.kind for entry in engine.ledger.alive() if entry.kind != "s3-prefix"] == ["endpoint"]
     finally:
         launcher.set_faults(settings, None)
+
+    def interrupted(*_arguments, **_options):
+        raise CancelledError("The run was cancelled.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inventory, "delete", interrupted)
+        code, _out, err = aws("teardown", "--all", "--target", "aws", "--yes")
+    assert code == 5
+    assert err.rstrip().splitlines()[-1] == "1 resource goes on costing $0.115/h until deleted."
+    # Cut off at once, a command says what the ledger knows.
+    said = io.StringIO()
+    shown = Console(said, Ink("none", True, 100), terminal=False, movable=False)
+    assert problems.left_on_aws(shown) == 5
+    assert said.getvalue().rstrip().endswith("by the ledger, costs $0.115/h until it is deleted.")
     code, out, err = aws("cost")
     assert code == 0
     assert f"sw-{end.run_id}-endpoint" in out
@@ -177,10 +194,14 @@ def test_what_cannot_be_deleted_is_exit_code_5_with_its_price_on_the_last_line(a
     assert s3.list_objects_v2(**prefix)["KeyCount"] == 0
     assert client("scheduler").list_schedules()["Schedules"] == []
     assert engine.ledger.alive() == []
+    assert problems.left_on_aws() == 130
 
 
-def test_a_row_whose_thing_somebody_else_deleted_is_closed_and_one_kind_may_be_chosen(account, aws):
+def test_a_row_whose_thing_somebody_else_deleted_is_closed_and_one_kind_may_be_chosen(
+    account, aws, monkeypatch
+):
     settings, _address, client = account
+    monkeypatch.setattr(inventory, "SETTLED_SECONDS", 0.0)
     sagemaker, ledger = client("sagemaker"), Ledger(settings.ledger)
     for name in ("sw-gone", "sw-there"):
         model(sagemaker, name, tags())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from sagewizard import events as ev
@@ -9,7 +11,9 @@ from sagewizard.engine import Engine
 from sagewizard.engine import state as states
 from sagewizard.engine.budget import SHORTEST_JOB_SECONDS, Budget
 from sagewizard.engine.costs import HOSTING, TRAINING, CostMeter
+from sagewizard.engine.interactive import Interactive
 from sagewizard.engine.ledger import Ledger
+from sagewizard.engine.ttl import Ttl
 from sagewizard.errors import BudgetReachedError, UsageError
 from sagewizard.recipe import finding
 
@@ -177,6 +181,22 @@ def test_a_transform_job_is_stopped_at_its_longest_run(engine, target, fakes, mo
     assert "transform-job" not in {item.kind for item in end.alive}
 
 
+@pytest.mark.parametrize(("simulated", "kind", "code"), [
+    (False, "endpoint", 5), (False, "model", 130), (True, "endpoint", 130),
+])  # fmt: skip
+def test_ctrl_c_is_5_where_something_goes_on_costing_money_and_130_elsewhere(
+    fakes, clock, settings, simulated, kind, code
+):
+    engine = Engine(fakes.FakeTarget(clock, simulated=simulated), settings=settings, clock=clock)
+    cancel, end = threading.Event(), None
+    for event in engine.run(DIGITS, cancel=cancel):
+        if isinstance(event, ev.ResourceCreated) and event.resource == kind:
+            cancel.set()
+        end = event
+    assert isinstance(end, ev.RunCancelled)
+    assert end.exit_code == code
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -185,12 +205,35 @@ def test_a_transform_job_is_stopped_at_its_longest_run(engine, target, fakes, mo
         ({"budget": float("nan")}, "is none"),
         ({"budget": 1.0, "keep": True}, "would stay"),
         ({"budget": 1.0, "until": "predict"}, "would stay"),
+        ({"budget": 1.0, "keep": True, "ttl": Ttl(3600, "continue")}, "without an end"),
     ],
 )
 def test_a_budget_that_cannot_be_held_is_refused_at_once(engine, target, options, words):
     with pytest.raises(UsageError, match=words):
         engine.run(DIGITS, **options)
     assert not target.calls
+
+
+@pytest.mark.parametrize("budget", [0.37, 0.6])
+def test_an_endpoint_that_deletes_itself_may_stay_where_its_whole_time_is_paid(
+    engine, target, clock, settings, budget
+):
+    # An hour of it and the minutes that its end may take, beside what the training job costs.
+    end = last(engine, budget=budget, keep=True, ttl=Ttl(3600))[1]
+    if budget < 0.4:
+        assert (end.error, end.exit_code) == ("BudgetReachedError", 6)
+        assert "does not suffice for the endpoint" in end.message or "would be passed" in end.message
+        assert not left(target)
+        return
+    assert isinstance(end, ev.RunFinished), end
+    assert target.endpoints
+    assert states.load(settings.runs / end.run_id).leaves_endpoint
+    # Each use puts its end off, and is refused when the budget does not suffice for that.
+    asked = Interactive(settings, end.run_id, lambda: engine)
+    asked.predict_row(1)
+    clock.time += 2400
+    with pytest.raises(BudgetReachedError):
+        asked.predict_row(1)
 
 
 def test_without_a_price_no_budget_is_held(target, clock):

@@ -266,13 +266,37 @@ def test_the_proof_says_what_is_still_there(faked):
     assert (proof.gone, proof.answer) == (False, "InService")
 
 
-def test_a_look_closes_what_was_deleted_elsewhere(faked, target):
+def test_a_look_closes_what_was_deleted_elsewhere_once_it_can_be_sure(faked, target, clock, fakes):
     engine, _run_id = faked
     entries = [e for e in engine.ledger.alive() if e.kind != "s3-prefix"]
+    everything = alive_kinds(engine)
+    rest = [kind for kind in everything if kind != "endpoint"]
+    kept = dict(target.endpoints)
+    target.endpoints.clear()
+    # A moment after it was made, an answer without it says nothing.
+    there = inventory.check(engine, entries)
+    assert {e.kind for e in entries if e.id in there} == set(rest)
+    assert alive_kinds(engine) == everything
+    # Later, one such answer is no proof either: the second look finds it.
+    clock.time += inventory.SETTLED_SECONDS
+    target.endpoints.update(kept)
+    message = "Could not find endpoint"
+    target.faults["DescribeEndpoint"] = [fakes.client_error("ValidationException", message, "Describe")]
+    looks, now = target.calls["DescribeEndpoint"], clock.now()
+    assert {e.id for e in entries} == inventory.check(engine, entries)
+    assert target.calls["DescribeEndpoint"] == looks + 2
+    assert clock.now() - now >= target.poll_seconds
+    assert alive_kinds(engine) == everything
     target.endpoints.clear()
     there = inventory.check(engine, entries)
-    assert {e.kind for e in entries if e.id in there} == {"endpoint-config", "model"}
-    assert alive_kinds(engine) == ["endpoint-config", "model"]
+    assert {e.kind for e in entries if e.id in there} == set(rest)
+    assert alive_kinds(engine) == rest
+    stop = threading.Event()
+    stop.set()
+    target.models.clear()
+    with pytest.raises(CancelledError):
+        inventory.check(engine, engine.ledger.alive(), cancel=stop)
+    assert alive_kinds(engine) == rest
 
 
 def test_a_run_that_is_held_is_left_alone(faked):

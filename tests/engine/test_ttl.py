@@ -170,8 +170,9 @@ def test_an_endpoint_of_an_earlier_start_gets_its_schedule_when_the_run_goes_on(
     assert list(target.schedules) == list(target.endpoints)
 
 
-def test_in_the_sandbox_an_endpoint_deletes_itself_and_the_ledger_agrees(sandbox):
+def test_in_the_sandbox_an_endpoint_deletes_itself_and_the_ledger_agrees(sandbox, monkeypatch):
     target, settings = sandbox
+    monkeypatch.setattr(inventory, "SETTLED_SECONDS", 0.0)
     engine = Engine(target, settings=settings)
     run_id = run(engine, until="deploy", keep=True, ttl=Ttl(3600))[0].run_id
     (name,) = [e.name for e in engine.ledger.alive(run_id=run_id) if e.kind == "endpoint"]

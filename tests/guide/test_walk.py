@@ -11,10 +11,12 @@ import pytest
 from sagewizard import events as ev
 from sagewizard.cli import main
 from sagewizard.engine import state as states
+from sagewizard.engine.ledger import Ledger
 from sagewizard.guide.asking import EndOfAnswers
 from sagewizard.guide.progress import Progress
 from sagewizard.guide.session import unfinished
 from sagewizard.recipe import finding
+from sagewizard.sandbox import launcher
 
 from .conftest import PROJECT, Scripted
 
@@ -86,7 +88,8 @@ def test_back_help_and_wrong_answers_all_lead_to_a_whole_run(guide, tmp_path, mo
         "go", "preview.rows", "0", "?", "5", "go",  # five rows to look at
         "go", "b", "go",  # from the hyperparameters back to the preview
         "train.epochs", "b", "train.epochs", "lots", "3", "all", "train.loss", "b", "done", "go",
-        "?", "train", "go", "go",  # train, deploy, predict
+        "?", "train",  # train
+        "deploy.ttl", "b", "deploy.ttl", "?", "soon", "2h", "go", "go",  # deploy for a while, predict
         "row", "0", "2", "random", "several", "2", "values", "1,2", "b", "go",
         "go", "go", "try", "2", "0.4", "keep", "go",  # transform, results, another threshold
         "go", "yes", "Not A Name", "of-mine", "",
@@ -98,6 +101,8 @@ def test_back_help_and_wrong_answers_all_lead_to_a_whole_run(guide, tmp_path, mo
     assert "preview.rows" in session.recipe.settings
     for told in ("0 is out of range", "'lots' is not a whole number",
                  "'0' is not a whole number from 1 to 360",
+                 "'soon' is not a length of time such as 2h", "deletes itself 2 h 00 min after its last use",
+                 "a schedule at AWS does it",
                  "2 values were given", "2 is out of range", "cannot be the name of a recipe"):  # fmt: skip
         assert told in said.replace("\n", " "), told
     assert "What counts as an error" in said
@@ -115,6 +120,34 @@ def test_back_help_and_wrong_answers_all_lead_to_a_whole_run(guide, tmp_path, mo
     words = shlex.split("\n".join(again))
     assert words[:3] == ["sagewizard", "run", DIGITS]
     assert {"train.epochs=3", "evaluate.threshold=0.4", "preview.rows=5"} <= set(words)
+    assert words[words.index("--ttl") + 1] == "2h"
+    made = Ledger(session.settings.ledger).of_run(session.run_id)
+    assert [row.deleted is not None for row in made if row.kind == "schedule"] == [True]
+
+
+def test_where_the_endpoint_may_not_delete_itself_the_person_goes_on_without(guide, home):
+    class Without(Scripted):
+        def _next(self, question):
+            self.asked.append(question)
+            return "without" if question.startswith("What now?") else ""
+
+    front = Without()
+    launcher.ensure(home)
+    denied = b"format_version: 1\nfaults:\n- {calls: CreateSchedule, error: denied}\n"
+    launcher.set_faults(home, denied)
+    try:
+        code, said, session = guide(front, recipe=KMEANS, assigned={"deploy.ttl": "1h"})
+    finally:
+        launcher.set_faults(home, None)
+    told = " ".join(said.split())
+    assert code == 0, said
+    assert front.asked.count("What now?") == 1
+    assert "would not delete itself, so it was not made" in told
+    assert "sagewizard doctor --target aws --create-ttl-role" in told
+    assert "It stays, and costs money, until it is torn down." in told
+    assert "--ttl 1h" in told
+    assert "--ttl-else continue" in told
+    assert not session.alive()
 
 
 def test_going_back_and_changing_a_hyperparameter_trains_again(guide):

@@ -11,7 +11,7 @@ from sagewizard.engine import log_removal
 from sagewizard.engine.inventory import reason
 from sagewizard.engine.steps.result import StepResult
 from sagewizard.engine.teardown import teardown_of
-from sagewizard.errors import BillableRemainsError, CancelledError
+from sagewizard.errors import BillableRemainsError, CancelledError, SageWizardError
 
 if TYPE_CHECKING:
     from sagewizard.engine.context import RunContext
@@ -34,7 +34,8 @@ def run(context: RunContext) -> StepResult:
             + ")"
             for entry, reason in report.failed
         )
-        raise BillableRemainsError(
+        billed = any(entry.hourly_usd for entry, _reason in report.failed)
+        raise (BillableRemainsError if billed else SageWizardError)(
             f"Not everything could be deleted: {named}.",
             remedy=f"Try again with `sagewizard teardown {context.run_id}`.",
         )

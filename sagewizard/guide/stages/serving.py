@@ -9,11 +9,13 @@ from sagewizard import events as ev
 from sagewizard.engine.costs import HOSTING
 from sagewizard.errors import SageWizardError
 from sagewizard.guide import pictures
-from sagewizard.guide.asking import Back, Choice
-from sagewizard.guide.settings_menu import menu
+from sagewizard.guide.asking import Back, Choice, Leave
+from sagewizard.guide.place import WITHOUT
+from sagewizard.guide.settings_menu import ask_option, menu
 from sagewizard.i18n import _
+from sagewizard.outcome_events import DeletionScheduled
 from sagewizard.render.cells import clean, cut
-from sagewizard.render.units import hourly
+from sagewizard.render.units import clock_time, hourly
 
 if TYPE_CHECKING:
     from sagewizard.guide.place import Place
@@ -38,9 +40,47 @@ def deploy(place: Place) -> None:
         place.voice.text(words.format(price=each, count=count, machine=machine), style="warn")
 
     help_text = place.introduce("deploy")
-    menu(place.asker, session, ["deploy"], _("Deploy?"), _("Deploy the model"), help_text, before=price)
+    length = session.recipe.options().get("deploy.ttl")
+    if length is not None and not session.simulated and length.path not in session.recipe.settings:
+        # Where an hour costs money it is asked outright; in the sandbox it is one of the settings.
+        ask_option(place.asker, session, length)
+    while True:
+        menu(place.asker, session, ["deploy"], _("Deploy?"), _("Deploy the model"), help_text, before=price)
+        if _may_end(place):
+            break
     place.do("deploy")
+    session.retime()
     place.answer("deploy")
+
+
+def _may_end(place: Place) -> bool:
+    """Say where the endpoint could not delete itself as asked for, and what to do; False to change it.
+
+    Raises Leave when the person stops here.
+    """
+    from sagewizard.engine.ttl import REMEDY, of_recipe
+    from sagewizard.targets import ttl_problem
+
+    session = place.session
+    ttl = of_recipe(session.recipe)
+    if ttl is None or ttl.otherwise == "continue" or session.target is None:
+        return True
+    problem = ttl_problem(session.target, ttl.role)
+    if not problem:
+        return True
+    place.voice.text(_("The endpoint could not delete itself: {why}.").format(why=problem), style="bad")
+    place.voice.text(REMEDY)
+    choices = [
+        Choice("change", _("Go back and change something")),
+        Choice(WITHOUT, _("Deploy it without: it stays until it is torn down")),
+        Choice("stop", _("Stop here")),
+    ]
+    answer = place.asker.choose(_("What now?"), choices, "change", REMEDY)
+    if answer == "stop":
+        raise Leave
+    if answer == WITHOUT:
+        session.set({"deploy.ttl_else": "continue"})
+    return answer == WITHOUT
 
 
 def predict(place: Place) -> None:
@@ -86,6 +126,7 @@ def _more(place: Place, answer: str, dice: random.Random) -> None:
         )  # fmt: skip
         _shown(place, desk.predict_values([float(part) for part in text.split(",")]))
         return
+    ends = place.session.last(DeletionScheduled)
     wanted = [dice.randint(1, rows)]
     if answer == "row":
         words = _("Which test row, from 1 to {rows}?").format(rows=rows)
@@ -97,13 +138,16 @@ def _more(place: Place, answer: str, dice: random.Random) -> None:
     made = [desk.predict_row(row) for row in wanted]
     if len(made) == 1:
         _shown(place, made[0])
-        return
-    for event in made:
+    for event in made if len(made) > 1 else ():
         words = _("Row {row}: {expected} in the data, {said} by the model")
         told = words.format(row=event.row, expected=event.expected, said=event.predicted)
         if event.graded:
             told += f", {_('right') if event.correct else _('wrong')}"
         place.voice.text(told, "  ")
+    later = place.session.last(DeletionScheduled)
+    if later is not None and later != ends:
+        words = _("Used, so the endpoint deletes itself later: at {time}.")
+        place.voice.text(words.format(time=clock_time(later.at)))
 
 
 def _whole_fault(value: str, most: int) -> str:
