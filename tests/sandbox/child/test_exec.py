@@ -316,6 +316,33 @@ def test_subprocesses_see_the_sandbox_too(run):
     assert seen == ROLE
 
 
+def test_the_sdk_checks_the_schema_of_its_configuration_once_and_every_configuration(run, tmp_path):
+    package = tmp_path / "sagemaker" / "config"  # stands for the SDK, which takes seconds to import
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").write_text("")
+    (package / "config.py").write_text("import jsonschema\n")
+    source = """
+        import json, jsonschema
+        from sagemaker.config import config
+        checks, kind = [], jsonschema.Draft202012Validator
+        plain = kind.check_schema
+        kind.check_schema = classmethod(lambda cls, schema: (checks.append(1), plain(schema)))
+        schema, wrong = {"type": "object"}, 0
+        for value in ({}, {"a": 1}, 5, {}):
+            try:
+                config.jsonschema.validate(value, schema)
+            except jsonschema.ValidationError:
+                wrong += 1
+        try:
+            config.jsonschema.validate({}, {"type": "no such type"})
+        except config.jsonschema.SchemaError:
+            wrong += 10
+        print(json.dumps([len(checks), wrong]))
+    """
+    assert printed(run(source)) == [2, 11]
+
+
 def test_the_exit_code_passes_through(run):
     assert run("raise SystemExit(7)").returncode == 7
 

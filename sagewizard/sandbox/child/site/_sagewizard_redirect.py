@@ -37,6 +37,14 @@ _LOOKING = (
     "sagemaker.core.resources",
     "sagemaker.core.transformer",
 )
+# The SageMaker SDK's modules that validate its configuration, of both versions: at every value they look up.
+_VALIDATING = (
+    "sagemaker.config.config",
+    "sagemaker.core.config.config",
+    "sagemaker.core.config.config_manager",
+    "sagemaker.core.utils.intelligent_defaults_helper",
+    "sagemaker_core.main.default_configs_helper",
+)
 _AWS_HOST = re.compile(
     r"(?:.*\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn|aws\.dev|sagemaker\.aws)"
     r"|169\.254\.169\.254|169\.254\.170\.(?:2|23)|fd00:ec2::(?:254|23)",
@@ -72,6 +80,7 @@ class _Sandbox:
             "aiobotocore.args": lambda module: self._clients(module.AioClientArgsCreator),
             "sagemaker.utils": _name_to_the_second,
             "sagemaker.core.common_utils": _name_to_the_second,
+            **dict.fromkeys(_VALIDATING, _check_schemas_once),
             "pyarrow.fs": self._arrow,
         }
 
@@ -202,6 +211,38 @@ def _look_often(module: Any) -> None:
     While version 2 follows a job's log it asks for the status only after 30 seconds, by its own clock.
     """
     module.time = _Impatient(module.time)
+
+
+class _Jsonschema:
+    """The module `jsonschema` for one module: it checks a schema once, and every value against it."""
+
+    def __init__(self, real: ModuleType) -> None:
+        self._real: Any = real
+        self._known: dict[int, tuple[Any, Any]] = {}
+
+    def validate(self, instance: Any, schema: Any) -> None:
+        found = self._known.get(id(schema))
+        if found is None:
+            kind = self._real.validators.validator_for(schema)
+            kind.check_schema(schema)
+            # The schema is kept, so that no other one gets its id.
+            found = self._known[id(schema)] = (kind(schema), schema)
+        error = self._real.exceptions.best_match(found[0].iter_errors(instance))
+        if error is not None:
+            raise error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def _check_schemas_once(module: Any) -> None:
+    """Let the SageMaker SDK check the schema of its configuration once, not at every value it looks up.
+
+    It looks up some seventy in a small script as soon as there is a configuration, as there is here, and
+    each check takes 50 ms: most of the time of a script with version 2.
+    """
+    if hasattr(module, "jsonschema"):
+        module.jsonschema = _Jsonschema(module.jsonschema)
 
 
 def _name_to_the_second(module: Any) -> None:
