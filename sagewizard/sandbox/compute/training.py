@@ -231,6 +231,7 @@ class _Run:
         try:
             for tree in self.trees:
                 children += [self._launch(container, tree)]
+            self._say_who_is_idle()
         except LaunchError as error:
             for child in children:
                 child.terminate(0)
@@ -268,6 +269,15 @@ class _Run:
         if tree.hosts > 1:
             env[_MEETING_VARIABLE] = str(self.folder / "meeting")
         return self.launcher.launch(container.train, env=env, cwd=tree.base, on_line=log)
+
+    def _say_who_is_idle(self) -> None:
+        """Give each instance that trains nothing its log stream: clients wait until all streams are there."""
+        count = int(self.request.get("ResourceConfig", {}).get("InstanceCount", 1) or 1)
+        now = int(self.services.clock.now())
+        for number in range(len(self.trees) + 1, count + 1):
+            writer = self.services.logs.writer(LOG_GROUP, f"{self.job}/algo-{number}-{now}")
+            writer.write("Sandbox: this instance has nothing to do; the log of algo-1 says why.")
+            writer.close()
 
     def _await(self, children: list[Child]) -> list[int]:
         """Wait for all hosts; return them in the order they ended. One that fails takes the others along."""

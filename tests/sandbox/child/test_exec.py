@@ -316,6 +316,22 @@ def test_subprocesses_see_the_sandbox_too(run):
     assert seen == ROLE
 
 
+def test_subprocesses_with_an_environment_of_their_own_see_the_sandbox_too(run):
+    # The SDK starts one with a single variable, and it needs at least a region.
+    source = """
+        import subprocess, sys
+        code = "; ".join([
+            "import boto3, json, os",
+            "client = boto3.client('sts')",
+            "own = sorted({'MINE', 'HOME', 'AWS_PROFILE'} & set(os.environ))",
+            "print(json.dumps([client.get_caller_identity()['Arn'], client.meta.region_name, own]))",
+        ])
+        env = {"MINE": "1", "AWS_PROFILE": "own", "AWS_SECRET_ACCESS_KEY": "own"}
+        subprocess.run([sys.executable, "-c", code], check=True, env=env)
+    """
+    assert printed(run(source)) == [ROLE, "us-east-1", ["MINE"]]
+
+
 def test_the_sdk_checks_the_schema_of_its_configuration_once_and_every_configuration(run, tmp_path):
     package = tmp_path / "sagemaker" / "config"  # stands for the SDK, which takes seconds to import
     package.mkdir(parents=True)
@@ -445,13 +461,21 @@ def test_the_sdks_pauses_are_short_unless_the_sandbox_plays_awss_own_pace(run, t
     package = tmp_path / "sagemaker"  # stands for the SDK, which takes seconds to import
     package.mkdir()
     (package / "__init__.py").write_text("")
-    (package / "session.py").write_text("import time\n")
-    source = "import json, time, sagemaker.session\nprint(json.dumps(sagemaker.session.time is time))\n"
-    assert printed(run(source)) is False
+    (package / "session.py").write_text("import time\nEP_LOGGER_POLL = 30\n")
+    (package / "utils.py").write_text("import time\n")  # makes names of the time as well
+    source = """
+        import json, time, sagemaker.session, sagemaker.utils
+        ahead = []
+        for module in (sagemaker.session, sagemaker.utils):
+            module.time.sleep(1.5)
+            ahead.append(round(module.time.time() - time.time()))
+        print(json.dumps([*ahead, sagemaker.session.EP_LOGGER_POLL]))
+    """
+    assert printed(run(source)) == [1, 0, 0.5]
     slow = Settings(home=tmp_path / "home", data=None)
     launcher.ensure(slow, pace="real")
     try:
         assert launcher.status(slow)["pace"] == "real"
-        assert printed(run(source, env={"SAGEWIZARD_HOME": str(slow.home)})) is True
+        assert printed(run(source, env={"SAGEWIZARD_HOME": str(slow.home)})) == [0, 0, 30]
     finally:
         launcher.stop(slow, force=True)

@@ -342,10 +342,14 @@ def test_no_objects_and_no_bucket_fail_with_the_url(bench: Bench) -> None:
 def test_pipe_mode_and_several_instances_are_noted_in_the_log(bench: Bench) -> None:
     bench.put("in/a", b"1\n")
     request = bench.request(channel("train", "in/", InputMode="Pipe"))
-    request["ResourceConfig"]["InstanceCount"] = 2
+    request["ResourceConfig"]["InstanceCount"] = 3
     assert bench.run("learns", request).status == "Completed"
-    assert "Pipe mode" in bench.log()[0]
-    assert "2 instances" in bench.log()[1]
+    streams = bench.messages(LOG_GROUP)
+    assert [name.split("/")[1].rsplit("-", 1)[0] for name in streams] == ["algo-1", "algo-2", "algo-3"]
+    first, *others = streams.values()
+    assert "Pipe mode" in first[0]
+    assert "3 instances" in first[1]
+    assert others == [["Sandbox: this instance has nothing to do; the log of algo-1 says why."]] * 2
 
 
 def test_script_mode_gets_copies_of_its_data(bench: Bench) -> None:

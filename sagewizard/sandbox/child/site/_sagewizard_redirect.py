@@ -29,14 +29,12 @@ if TYPE_CHECKING:
 URL, KEY, SECRET = "SAGEWIZARD_EXEC_URL", "SAGEWIZARD_EXEC_KEY", "SAGEWIZARD_EXEC_SECRET"
 PACE = "SAGEWIZARD_EXEC_PACE"
 _LONGEST_PAUSE = 0.5
-# The SageMaker SDK's modules that sleep before they look again.
-_LOOKING = (
-    "sagemaker.session",
-    "sagemaker.core.helper.session_helper",
-    "sagemaker.core.processing",
-    "sagemaker.core.resources",
-    "sagemaker.core.transformer",
-)
+# The SageMaker SDK's modules, of both versions: many of them sleep before they look again.
+_SDK = "sagemaker."
+# These two make names of the time, too, so their clock stays as it is.
+_NAMING = ("sagemaker.utils", "sagemaker.core.common_utils")
+_VARIABLES = re.compile(r"AWS_.*|SAGEWIZARD_EXEC_.*|SAGEMAKER_USER_CONFIG_OVERRIDE|NO_PROXY|no_proxy")
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 # The SageMaker SDK's modules that validate its configuration, of both versions: at every value they look up.
 _VALIDATING = (
     "sagemaker.config.config",
@@ -60,7 +58,9 @@ def install() -> None:
     # Remembered now: a program may change os.environ later.
     # At AWS's own pace a program waits as it would there, as the sandbox's held answers do.
     place = _Sandbox(url, key, secret, hurried=os.environ.get(PACE, "instant") == "instant")
-    sys.meta_path.insert(0, _Finder(place.patches()))
+    if "subprocess" in sys.modules:
+        _children_too(sys.modules["subprocess"])
+    sys.meta_path.insert(0, _Finder(place.patches(), _look_often if place.hurried else None))
     _refuse_aws_hosts()
 
 
@@ -69,19 +69,17 @@ class _Sandbox:
 
     def __init__(self, url: str, key: str, secret: str, *, hurried: bool) -> None:
         self.url, self.key, self.secret = url, key, secret
-        self._hurried = hurried
+        self.hurried = hurried
 
     def patches(self) -> dict[str, Callable[[ModuleType], None]]:
-        looking = dict.fromkeys(_LOOKING, _look_often) if self._hurried else {}
         return {
-            **looking,
             "botocore.args": lambda module: self._clients(module.ClientArgsCreator),
             "botocore.session": lambda module: self._sessions(module.Session),
             "aiobotocore.args": lambda module: self._clients(module.AioClientArgsCreator),
-            "sagemaker.utils": _name_to_the_second,
-            "sagemaker.core.common_utils": _name_to_the_second,
+            **dict.fromkeys(_NAMING, _name_to_the_second),
             **dict.fromkeys(_VALIDATING, _check_schemas_once),
             "pyarrow.fs": self._arrow,
+            "subprocess": _children_too,
         }
 
     def _credentials(self, asynchronous: bool) -> Any:
@@ -188,13 +186,15 @@ class _Sandbox:
 class _Impatient:
     """The module `time` for one module: pauses last half a second at most; its clock counts them whole."""
 
-    def __init__(self, real: ModuleType) -> None:
+    def __init__(self, real: ModuleType, *, counts: bool) -> None:
         self._real = real
         self._skipped = 0.0
+        self._counts = counts
 
     def sleep(self, seconds: float) -> None:
         pause = min(seconds, _LONGEST_PAUSE)
-        self._skipped += seconds - pause
+        if self._counts:
+            self._skipped += seconds - pause
         self._real.sleep(pause)
 
     def time(self) -> float:
@@ -210,7 +210,13 @@ def _look_often(module: Any) -> None:
 
     While version 2 follows a job's log it asks for the status only after 30 seconds, by its own clock.
     """
-    module.time = _Impatient(module.time)
+    import time
+
+    if module.__dict__.get("time") is time:
+        module.time = _Impatient(time, counts=module.__name__ not in _NAMING)
+    # Of version 3, how long ModelBuilder.deploy waits before each look; one of its pauses is out of reach.
+    if "EP_LOGGER_POLL" in module.__dict__:
+        module.EP_LOGGER_POLL = _LONGEST_PAUSE
 
 
 class _Jsonschema:
@@ -292,30 +298,64 @@ def _refuse_aws_hosts() -> None:
     socket.getaddrinfo = getaddrinfo
 
 
-class _Finder:
-    """Finds the modules to be changed as everybody does, and changes them once they are loaded."""
+def _children_too(module: Any) -> None:
+    """Let a program that is started with an environment of its own see AWS as the sandbox, too.
 
-    def __init__(self, patches: dict[str, Callable[[ModuleType], None]]) -> None:
+    The SDK starts a Python with next to no variables: it would find no region, or the person's own account.
+    """
+    ours = {name: value for name, value in os.environ.items() if _VARIABLES.fullmatch(name)}
+    site = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 (no pathlib at every start)
+    original = module.Popen.__init__
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def start(*args: Any, **options: Any) -> None:
+        bound = signature.bind(*args, **options)
+        env = bound.arguments.get("env")
+        if env is not None and URL not in env and all(isinstance(name, str) for name in env):
+            kept = {n: env[n] for n in env if not n.startswith("AWS_") or n in _REGIONS}
+            path = [site, *(kept.get("PYTHONPATH") or "").split(os.pathsep)]
+            bound.arguments["env"] = {
+                **ours,
+                **kept,
+                "PYTHONPATH": os.pathsep.join(entry for entry in path if entry),
+            }
+        original(*bound.args, **bound.kwargs)
+
+    module.Popen.__init__ = start
+
+
+class _Finder:
+    """Finds the modules to be changed as everybody does, and changes them once they are loaded.
+
+    `sdk` is the change to every module of the SageMaker SDK.
+    """
+
+    def __init__(
+        self, patches: dict[str, Callable[[ModuleType], None]], sdk: Callable[[ModuleType], None] | None
+    ) -> None:
         self._patches = patches
+        self._sdk = sdk
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        patch = self._patches.get(name)
-        if patch is None:
+        changes = [self._patches.get(name), self._sdk if name.startswith(_SDK) else None]
+        patches = [change for change in changes if change is not None]
+        if not patches:
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is None or spec.loader is None:
             return None
-        spec.loader = _Loader(spec.loader, patch)  # type: ignore[assignment]
+        spec.loader = _Loader(spec.loader, patches)  # type: ignore[assignment]
         return spec
 
 
 class _Loader:
-    """Loads a module with its own loader, then applies the change."""
+    """Loads a module with its own loader, then applies the changes."""
 
-    def __init__(self, loader: Any, patch: Callable[[ModuleType], None]) -> None:
-        self._loader, self._patch = loader, patch
+    def __init__(self, loader: Any, patches: Sequence[Callable[[ModuleType], None]]) -> None:
+        self._loader, self._patches = loader, patches
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         module: ModuleType | None = self._loader.create_module(spec)
@@ -326,7 +366,8 @@ class _Loader:
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
         self._loader.exec_module(module)
-        self._patch(module)
+        for patch in self._patches:
+            patch(module)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
