@@ -54,9 +54,6 @@ def resolve(image_uri: str) -> Container:
     found = algorithms.find_by_image(image_uri)
     built_in = found is not None and found[0].name in _ENTRIES
     if framework is not None and framework.name not in _ENTRIES:
-        problem = images.missing(framework)
-        if problem:
-            raise LookupError(f"The image {image_uri} cannot run here: {problem}")
         return _scripts(framework)
     if found is None or not built_in:
         known = ", ".join(

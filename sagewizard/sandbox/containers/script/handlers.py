@@ -133,19 +133,23 @@ def _defaults(framework: str) -> tuple[Callable[..., Any], ...]:
 
 
 def _torch_defaults() -> tuple[Callable[..., Any], ...]:
-    """Return PyTorch's defaults: a TorchScript model.pth, tensors in, arrays out."""
+    """Return PyTorch's defaults: a TorchScript model.pth, tensors in, arrays out.
+
+    Torch is imported when one of them is called: a script that has all four may need none of it.
+    """
     import importlib
 
-    torch: Any = importlib.import_module("torch")
+    def torch() -> Any:
+        return importlib.import_module("torch")
 
     def load(model_dir: str) -> Any:
-        return torch.jit.load(f"{model_dir}/model.pth", map_location="cpu").eval()
+        return torch().jit.load(f"{model_dir}/model.pth", map_location="cpu").eval()
 
     def read(body: Any, content_type: str) -> Any:
-        return torch.from_numpy(decode(body, content_type))
+        return torch().from_numpy(decode(body, content_type))
 
     def answer(data: Any, model: Any) -> Any:
-        with torch.no_grad():
+        with torch().no_grad():
             return model(data)
 
     def write(prediction: Any, accept: str) -> bytes:

@@ -77,19 +77,13 @@ def recognise(uri: str) -> Framework | None:
     return Framework(name, match[1], package)
 
 
-def missing(framework: Framework) -> str | None:
-    """Say what is not installed for a framework and how to get it; None when it can run."""
-    if framework.installed is not None:
-        return None
-    return (
-        f"it needs {TITLES[framework.name]}, which is not installed beside SageWizard. "
-        f"Run 'pip install {framework.package}' in SageWizard's environment and try again."
-    )
-
-
 def note(framework: Framework) -> str:
-    """Say for the log which version runs in the place of the image's."""
-    return (
-        f"Sandbox: the image asks for {TITLES[framework.name]} {framework.version}; the script runs with the "
-        f"installed {framework.package} {framework.installed}."
-    )
+    """Say for the log which version runs in the place of the image's, or that there is none."""
+    asked = f"Sandbox: the image asks for {TITLES[framework.name]} {framework.version}"
+    if framework.installed is None:
+        return (
+            f"{asked}, which is not installed here. A script that imports {framework.package} fails unless"
+            f" its requirements.txt names it, or 'pip install {framework.package}' was run in SageWizard's"
+            " environment."
+        )
+    return f"{asked}; the script runs with the installed {framework.package} {framework.installed}."

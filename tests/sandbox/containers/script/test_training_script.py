@@ -337,3 +337,12 @@ def test_an_entry_point_of_the_jobs_own_runs_in_the_place_of_the_toolkit(bench):
 )
 def test_an_entry_point_that_fails_says_why(bench, command, reason):
     assert _entry(bench, command)["FailureReason"] == reason
+
+
+def test_a_script_that_needs_no_torch_runs_in_a_pytorch_image(bench):
+    image = "763104351884.dkr.ecr.us-west-2.amazonaws.com/pytorch-training:2.0.0-cpu-py310"
+    job = bench.train("import os\nprint('module', os.environ['SM_FRAMEWORK_MODULE'])\n", image=image)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    log = bench.job_log(job)
+    assert "Sandbox: the image asks for PyTorch 2.0.0" in log
+    assert "module sagemaker_pytorch_container.training:main" in log
