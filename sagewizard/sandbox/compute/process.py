@@ -46,6 +46,10 @@ class Child:
         """Whether the process runs."""
         return not self._ended.is_set()
 
+    def running(self) -> int | None:
+        """Return the pid for as long as the process runs, None before and after."""
+        return self.pid if self.pid and self.alive else None
+
     def wait(self, timeout: float | None = None) -> int | None:
         """Wait until it has ended and its last line was handed over; the exit code, None if it still runs."""
         return self.exit_code if self._finished.wait(timeout) else None

@@ -21,6 +21,7 @@ from sagewizard.sandbox.compute.joblog import JobLog
 from sagewizard.sandbox.compute.launcher import LaunchError
 from sagewizard.sandbox.compute.s3data import ClientFailure
 from sagewizard.sandbox.compute.training import INTERNAL_ERROR, STOP_GRACE, read_failure
+from sagewizard.sandbox.compute.usage import hosts_measured
 from sagewizard.sandbox.store.objects import NoSuchBucket
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sagewizard.sandbox.compute.launcher import Child, ProcessLauncher
+    from sagewizard.sandbox.compute.usage import UsageMeter
     from sagewizard.sandbox.services import Services
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
@@ -171,6 +173,7 @@ def run_processing(
     launcher: ProcessLauncher,
     on_status: Callable[[str, str], None],
     stop: threading.Event,
+    meter: UsageMeter | None = None,
 ) -> ProcessingOutcome:
     """Run a validated CreateProcessingJob request to its end; it never raises for what the job did.
 
@@ -178,7 +181,7 @@ def run_processing(
     SIGTERM and 120 s. Outputs are uploaded when every host has ended with code 0; those that asked for
     Continuous upload also after a failure or a stop.
     """
-    run = _Run(request, services, launcher, on_status, stop)
+    run = _Run(request, services, launcher, on_status, stop, meter)
     try:
         return run.run()
     finally:
@@ -193,7 +196,9 @@ class _Run:
         launcher: ProcessLauncher,
         on_status: Callable[[str, str], None],
         stop: threading.Event,
+        meter: UsageMeter | None,
     ) -> None:
+        self.meter = meter
         self.request, self.services, self.launcher = request, services, launcher
         self.on_status, self.stop = on_status, stop
         self.job = str(request["ProcessingJobName"])
@@ -256,7 +261,10 @@ class _Run:
                 self.children.append(self._launch(tree))
         except LaunchError as error:
             raise _Failure(f"{INTERNAL_ERROR} ({error})") from error
-        failed = self._await()
+        names = {f"{self.job}/algo-{tree.host}": self.children[i] for i, tree in enumerate(self.trees)}
+        arn = str(self.request.get("ProcessingJobArn", ""))
+        with hosts_measured(self.meter, arn, LOG_GROUP, names, self.folder):
+            failed = self._await()
         self._upload(completed=failed is None and not self.stop.is_set())
         if failed is not None and not self.stop.is_set():
             tree, child = failed

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sagewizard.sandbox.services import Services
     from sagewizard.sandbox.store.logs import LogWriter
 
+    Measured = Callable[[Callable[[], int | None], Path], contextlib.AbstractContextManager[None]]
+
 ENDPOINT_LOG_GROUP = "/aws/sagemaker/Endpoints/"
 INVOCATION_SECONDS = 60.0
 TIMEOUT_MESSAGE = (
@@ -62,8 +64,9 @@ class ModelServer:
     """One serving process of one variant, or of one transform job; thread-safe.
 
     `model` is a CreateModel request with one container. `label` names it in messages (a variant's name),
-    `writer` is its log stream, which `stop` closes. `environment` goes over the model's own. When the
-    process ends by itself it is started again after 0.5 s, doubled each time up to 30 s.
+    `writer` is its log stream, which `stop` closes; `measured` opens what sends how busy it is, which
+    `stop` closes too. `environment` goes over the model's own. When the process ends by itself it is started
+    again after 0.5 s, doubled each time up to 30 s.
     """
 
     def __init__(
@@ -78,7 +81,9 @@ class ModelServer:
         start_seconds: float = START_SECONDS,
         invocation_seconds: float = INVOCATION_SECONDS,
         resolve: Callable[[str], Container] | None = None,
+        measured: Measured | None = None,
     ) -> None:
+        self._measured, self._measuring = measured, contextlib.ExitStack()
         self.model, self.services, self.launcher, self.label = model, services, launcher, label
         self.environment = dict(environment or {})
         self.start_seconds, self.invocation_seconds = start_seconds, invocation_seconds
@@ -109,6 +114,7 @@ class ModelServer:
         container: str | None = None,
         start_seconds: float = START_SECONDS,
         resolve: Callable[[str], Container] | None = None,
+        measured: Measured | None = None,
     ) -> ModelServer:
         """Make the server of an endpoint's variant, with its stream `<variant>/<instance id>`.
 
@@ -125,6 +131,7 @@ class ModelServer:
             writer=writer,
             start_seconds=start_seconds,
             resolve=resolve,
+            measured=measured,
         )
 
     @property
@@ -136,7 +143,7 @@ class ModelServer:
     def pid(self) -> int | None:
         """Pid of the serving process, None when there is none."""
         child = self._child
-        return child.pid if child is not None and child.alive else None
+        return child.running() if child is not None else None
 
     def start(self, cancel: threading.Event) -> str | None:
         """Start, and wait until /ping answers 200; None, or the failure reason as SageMaker words it.
@@ -152,6 +159,8 @@ class ModelServer:
         if reason is not None:
             self.stop()
             return reason
+        if self._measured is not None and self._folder is not None:
+            self._measuring.enter_context(self._measured(lambda: self.pid, self._folder))
         self._supervisor = threading.Thread(target=self._supervise, name=f"serving-{self.label}", daemon=True)
         self._supervisor.start()
         return None
@@ -204,6 +213,7 @@ class ModelServer:
     def stop(self, grace: float = 5.0) -> None:
         """End the process, delete its folders, close its log stream; may be called twice."""
         self._stopping.set()
+        self._measuring.close()
         with self._lock:
             child, self._child = self._child, None
             pool, self._pool = self._pool, None

@@ -26,6 +26,7 @@ from sagewizard.sandbox.compute.guarded_metrics import GuardedScraper, left_out
 from sagewizard.sandbox.compute.joblog import JobLog, MetricScraper
 from sagewizard.sandbox.compute.launcher import LaunchError
 from sagewizard.sandbox.compute.s3data import ClientFailure, join_uri, parse_uri
+from sagewizard.sandbox.compute.usage import hosts_measured
 from sagewizard.sandbox.containers.registry import with_script
 from sagewizard.sandbox.store.objects import NoSuchBucket
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sagewizard.sandbox.compute.launcher import Child, ProcessLauncher
+    from sagewizard.sandbox.compute.usage import UsageMeter
     from sagewizard.sandbox.services import Services
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -82,15 +84,16 @@ def run_training(
     stop: threading.Event,
     resolve: Callable[[str], Container] | None = None,
     on_metric: Callable[[str, float, float], None] | None = None,
+    meter: UsageMeter | None = None,
 ) -> TrainingOutcome:
     """Run a validated CreateTrainingJob request to its end; it never raises for what the job did.
 
     `request` has API member names, TrainingJobArn, and the MetricDefinitions in force. `on_status(secondary
     status, message)` is called in the service's order; `on_metric(name, value, epoch seconds)` for every
-    value found in the log. When `stop` is set the container gets SIGTERM and 120 s, and what it has put into
-    the model folder is still uploaded.
+    value found in the log; `meter` sends how busy the hosts are. When `stop` is set the container gets
+    SIGTERM and 120 s, and what it has put into the model folder is still uploaded.
     """
-    run = _Run(request, services, launcher, on_status, stop, on_metric)
+    run = _Run(request, services, launcher, on_status, stop, on_metric, meter)
     try:
         return run.run(resolve or _registry())
     finally:
@@ -113,9 +116,11 @@ class _Run:
         on_status: Callable[[str, str], None],
         stop: threading.Event,
         on_metric: Callable[[str, float, float], None] | None,
+        meter: UsageMeter | None,
     ) -> None:
         self.request, self.services, self.launcher = request, services, launcher
         self.on_status, self.stop, self.on_metric = on_status, stop, on_metric
+        self.meter = meter
         self.job = str(request["TrainingJobName"])
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self.job[:40]}-", dir=launcher.jobs))
         self.scraper = MetricScraper([])
@@ -227,18 +232,10 @@ class _Run:
 
     def _train(self, container: Container) -> tuple[int, TrainingTree]:
         """Run the container on every host; the exit code, and the tree of the host that decided it."""
-        children: list[Child] = []
-        try:
-            for tree in self.trees:
-                children += [self._launch(container, tree)]
-            self._say_who_is_idle()
-        except LaunchError as error:
-            for child in children:
-                child.terminate(0)
-            raise _Failure(f"{INTERNAL_ERROR} ({error})") from error
         checkpoints = (self.request.get("CheckpointConfig") or {}).get("S3Uri")
+        # Before the start: what the folders hold now has come from S3, what is there later has not.
         with kept_in_s3(self.services, [tree.checkpoints for tree in self.trees], checkpoints):
-            codes = self._await(children)
+            children, codes = self._run(container)
         if self.guarded is not None and self.guarded.dropped:
             names, self.guarded.dropped = self.guarded.dropped, []
             self.logs[0](left_out(names))
@@ -254,6 +251,24 @@ class _Run:
             return children[failed[0]].exit_code or 0, self.trees[failed[0]]
         # The master has saved the model, and it need not be the first host: that one may have had no data.
         return 0, next((tree for tree in self.trees if any(tree.model.iterdir())), self.trees[0])
+
+    def _run(self, container: Container) -> tuple[list[Child], list[int]]:
+        """Start the container on every host and wait for all; the children, and the order they ended in."""
+        children: list[Child] = []
+        try:
+            for tree in self.trees:
+                children += [self._launch(container, tree)]
+            self._say_who_is_idle()
+        except LaunchError as error:
+            for child in children:
+                child.terminate(0)
+            raise _Failure(f"{INTERNAL_ERROR} ({error})") from error
+        arn = str(self.request.get("TrainingJobArn", ""))
+        hosts = {
+            f"{self.job}/algo-{tree.host}": child for tree, child in zip(self.trees, children, strict=True)
+        }
+        with hosts_measured(self.meter, arn, LOG_GROUP, hosts, self.folder):
+            return children, self._await(children)
 
     def _failure(self, number: int) -> Path:
         return self.trees[number].output / "failure"
@@ -320,7 +335,8 @@ class _Run:
             data = tree.output / "data"
             if data.is_dir() and any(data.iterdir()):
                 self._store(data, folder, "output", compressed=compressed)
-            tree.upload_checkpoints()
+            for each in self.trees:
+                each.upload_checkpoints()
         except NoSuchBucket as error:
             if not failed:
                 raise ClientFailure(

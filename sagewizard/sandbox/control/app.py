@@ -176,6 +176,11 @@ class SageMakerApplication:
                 raise BusyError(error.message) from error
             raise
 
+    def variants(self, region: str, endpoint: str) -> list[str] | None:
+        """Name the production variants of an endpoint; None when there is no such endpoint."""
+        found = self._control.repository.find(region, ENDPOINT, endpoint)
+        return None if found is None else [each["VariantName"] for each in found.body["variants"]]
+
     def meddle(self, deed: str, region: str, path: str, body: bytes) -> None:
         """Do what somebody else does in the console to whatever a request names.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sagewizard.sandbox.control.async_inference import Queue
     from sagewizard.sandbox.control.compute import Server
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, slots=True)
 class Route:
-    """One production variant at work; `credit` is its place in the smooth weighted round robin."""
+    """One production variant at work; `credit` is its place in the smooth weighted round robin.
+
+    `instances` is the count it is said to have: one process answers for them all.
+    """
 
     variant: str
     server: Server
     weight: float
+    instances: int = 1
     credit: float = field(default=0.0)
 
 
@@ -93,11 +97,14 @@ class Fleet:
         chosen.credit -= total
         return chosen
 
-    def set_weights(self, weights: Mapping[str, float]) -> None:
-        """Change how traffic is shared."""
+    def rearrange(self, variants: Iterable[Mapping[str, Any]]) -> None:
+        """Change how traffic is shared, and how many instances are said to share it."""
+        wanted = {variant["VariantName"]: variant for variant in variants}
         with self._lock:
             for route in self.routes:
-                route.weight = weights.get(route.variant, route.weight)
+                variant = wanted[route.variant]
+                route.weight = float(variant["DesiredWeight"])
+                route.instances = int(variant.get("DesiredInstanceCount", 1))
                 route.credit = 0.0
 
     def stop(self, drain: float) -> None:

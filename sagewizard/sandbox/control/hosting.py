@@ -179,7 +179,8 @@ class Hosting:
                 _log.exception("endpoint %s, variant %s", endpoint.name, spec.variant_name)
                 server, reason = None, f"InternalServerError: The container could not be started: {error}"
             if server is not None:
-                routes.append(Route(spec.variant_name, server, float(variant["DesiredWeight"])))
+                count = int(variant.get("DesiredInstanceCount", 1))
+                routes.append(Route(spec.variant_name, server, float(variant["DesiredWeight"]), count))
             if reason is not None:
                 Fleet(routes).stop(0.0)
                 return reason
@@ -275,7 +276,7 @@ class Hosting:
             return
         stored = self._set(endpoint, _in_service)
         if live.fleet is not None:
-            live.fleet.set_weights({v["VariantName"]: v["DesiredWeight"] for v in stored.body["variants"]})
+            live.fleet.rearrange(stored.body["variants"])
 
     def _take_down(self, endpoint: Resource, live: LiveEndpoint) -> None:
         self._pause(LiveEndpoint(live.region, live.name), self._services.pace.endpoint_deleting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,6 +11,17 @@ if TYPE_CHECKING:
 
     from sagewizard.sandbox.control.compute import Compute, OnMetric, OnStatus, TrainingOutcome
     from sagewizard.sandbox.store.metrics import MetricStore
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One request, and the variant's instances: its status, and the seconds in and around its container."""
+
+    status: int
+    model_seconds: float
+    other_seconds: float
+    instances: int = 1
+
 
 TRAINING_NAMESPACE = "/aws/sagemaker/TrainingJobs"
 ENDPOINT_NAMESPACE = "AWS/SageMaker"
@@ -43,17 +55,19 @@ def count_invocation(
     region: str,
     endpoint: str,
     variant: str,
-    status: int,
-    seconds: float,
+    invocation: Invocation,
     now: float,
 ) -> None:
-    """Count one request to a variant: what it answered, and how long its container took."""
+    """Count one request to a variant: what it answered, and how long its container and the rest took."""
     dimensions = {"EndpointName": endpoint, "VariantName": variant}
+    status = invocation.status
     for name, value, unit in (
         ("Invocations", 1.0, "None"),
+        ("InvocationsPerInstance", 1.0 / max(invocation.instances, 1), "None"),
         ("Invocation4XXErrors", float(400 <= status < 500), "None"),
         ("Invocation5XXErrors", float(status >= 500), "None"),
         ("InvocationModelErrors", float(not 200 <= status < 300), "None"),
-        ("ModelLatency", seconds * 1e6, "Microseconds"),
+        ("ModelLatency", invocation.model_seconds * 1e6, "Microseconds"),
+        ("OverheadLatency", invocation.other_seconds * 1e6, "Microseconds"),
     ):
         metrics.add(region, ENDPOINT_NAMESPACE, name, dimensions, value, now, unit)

@@ -9,6 +9,7 @@ from sagewizard.sandbox.compute.launcher import ProcessLauncher
 from sagewizard.sandbox.compute.pipeline import PipelineServer
 from sagewizard.sandbox.compute.serving import ModelServer
 from sagewizard.sandbox.compute.training import run_training
+from sagewizard.sandbox.compute.usage import UsageMeter
 
 if TYPE_CHECKING:
     import threading
@@ -27,6 +28,7 @@ class ProcessCompute:
     def __init__(self, services: Services, launcher: ProcessLauncher | None = None) -> None:
         self._services = services
         self._launcher = launcher or ProcessLauncher(services.folder / "compute", os.environ)
+        self._meter = UsageMeter(services)
 
     def warm(self) -> None:
         """Start the warm parent."""
@@ -47,6 +49,7 @@ class ProcessCompute:
             on_status=on_status,
             stop=stop,
             on_metric=on_metric,
+            meter=self._meter,
         )
 
     def transform(
@@ -75,7 +78,12 @@ class ProcessCompute:
         from sagewizard.sandbox.compute.processing_job import run_processing
 
         return run_processing(
-            request, services=self._services, launcher=self._launcher, on_status=on_status, stop=stop
+            request,
+            services=self._services,
+            launcher=self._launcher,
+            on_status=on_status,
+            stop=stop,
+            meter=self._meter,
         )
 
     def server(self, spec: ServerSpec) -> Server:
@@ -96,6 +104,13 @@ class ProcessCompute:
             endpoint=spec.endpoint_name,
             variant=spec.variant_name,
             container=container,
+            measured=lambda pid, folder: self._meter.watching(
+                spec.region,
+                "/aws/sagemaker/Endpoints",
+                {"EndpointName": spec.endpoint_name, "VariantName": spec.variant_name},
+                pid,
+                folder,
+            ),
         )
 
     def close(self) -> None:

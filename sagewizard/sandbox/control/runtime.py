@@ -21,7 +21,7 @@ from sagewizard.sandbox.control import event_stream
 from sagewizard.sandbox.control.async_inference import DEFAULT_TIMEOUT, LONGEST_TIMEOUT
 from sagewizard.sandbox.control.data_capture import Exchange
 from sagewizard.sandbox.control.fleet import Fleet, FleetClosed, Route, UnknownVariant
-from sagewizard.sandbox.control.measuring import count_invocation
+from sagewizard.sandbox.control.measuring import Invocation, count_invocation
 from sagewizard.sandbox.control.protocol import printable
 from sagewizard.sandbox.control.validation import summary, violation
 
@@ -86,13 +86,14 @@ class Runtime:
         if parts[2] == "async-invocations":
             self._check_name(name)
             return self._invoke_async(request, region, name)
+        clock = self._services.clock
+        arrived = clock.monotonic()
         body = self._body(request)
         headers = self._headers(request)
         if streamed:  # its own Accept is botocore's
             headers["Accept"] = request.headers.get("X-Amzn-SageMaker-Accept", "*/*")
         self._check_name(name)
         fleet, route = self._route(request, region, name)
-        clock = self._services.clock
         began, status = clock.monotonic(), 500
         try:
             if fleet.queue is not None:
@@ -111,15 +112,9 @@ class Runtime:
         finally:
             fleet.leave()
             if fleet.queue is None:
-                count_invocation(
-                    self._services.metrics,
-                    region,
-                    name,
-                    route.variant,
-                    status,
-                    clock.monotonic() - began,
-                    clock.now(),
-                )
+                ended = clock.monotonic()
+                counted = Invocation(status, ended - began, began - arrived, route.instances)
+                count_invocation(self._services.metrics, region, name, route.variant, counted, clock.now())
         if reply.status >= 400:
             container = reply.headers.get(CONTAINER_HEADER, "primary")
             text = reply.body.decode("utf-8", "replace")
@@ -165,6 +160,12 @@ class Runtime:
         """Find the variant that answers; the fleet must be left afterwards."""
         target = request.headers.get("X-Amzn-SageMaker-Target-Variant")
         live = self._hosting.find(region, name)
+        if live is not None and request.headers.get("X-Amzn-SageMaker-Target-Model"):
+            raise Refusal(
+                "ValidationError",
+                400,
+                f"Endpoint {name} is not a multi-model endpoint and does not support target model header.",
+            )
         if live is not None and not live.ready.is_set():
             live.ready.wait(_WAIT_FOR_CONTAINERS)
         while live is not None and (fleet := live.fleet) is not None:

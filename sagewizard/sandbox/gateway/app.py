@@ -18,6 +18,7 @@ from sagewizard.sandbox.faults import stored
 from sagewizard.sandbox.faults.naming import operation_of
 from sagewizard.sandbox.faults.words import error_of
 from sagewizard.sandbox.gateway import example_buckets
+from sagewizard.sandbox.gateway.autoscaling import autoscaling
 from sagewizard.sandbox.gateway.errors import AwsError, Protocol, protocol_of, render, request_id
 from sagewizard.sandbox.gateway.iam_simulation import simulation
 from sagewizard.sandbox.gateway.logs_front import LogsFront
@@ -188,7 +189,16 @@ class Gateway:
             return answer
         if service == "iam" and (answer := simulation(request)) is not None:
             return answer
+        if service == "application-autoscaling":
+            answer = autoscaling(request, self._services.account_id, self._variants)
+            if answer is not None:
+                return answer
         return self.moto.handle(request, service)
+
+    def _variants(self, region: str, endpoint: str) -> list[str] | None:
+        variants = getattr(self._sagemaker, "variants", None)
+        found: list[str] | None = variants(region, endpoint) if variants is not None else None
+        return found
 
     def _perform(self, operation: str, region: str, given: dict[str, Any]) -> None:
         perform = getattr(self._sagemaker, "perform", None)

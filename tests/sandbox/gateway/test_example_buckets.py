@@ -55,6 +55,12 @@ def test_a_dataset_of_this_machine_is_in_its_places(s3, bucket, key):
     assert s3.head_object(Bucket=bucket, Key=key)["ContentLength"] == 6
 
 
+def test_the_bucket_of_jumpstart_says_what_is_missing(s3):
+    with pytest.raises(ClientError, match="JumpStart, which the sandbox does not have") as refused:
+        body(s3, "jumpstart-cache-prod-us-east-1", "models_manifest.json")
+    assert refused.value.response["Error"]["Code"] == "NoSuchBucket"
+
+
 def test_a_download_in_the_cache_is_served(s3):
     assert body(s3, FILES, "datasets/tabular/iris/iris.data") == b"5.1\n"
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -119,6 +120,27 @@ def test_a_policy_that_aws_keeps_can_be_attached_and_stays_so(server: Server) ->
     assert iam.get_policy(PolicyArn=arn)["Policy"]["PolicyName"] == "AmazonSageMakerFullAccess"
     with pytest.raises(ClientError, match="NoSuchEntity"):
         iam.attach_role_policy(RoleName="mine", PolicyArn=f"{arn}Wrong")
+
+
+def test_autoscaling_asks_whether_the_variant_is_there(clients: Any, sandbox: Sandbox) -> None:
+    scaling = clients("application-autoscaling")
+    sandbox.gateway._sagemaker = SimpleNamespace(variants=lambda _, name: ["a"] if name == "e" else None)
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    for wrong, text in (
+        ("endpoint/no/variant/a", 'find endpoint "arn:aws:sagemaker:us-east-1:123456789012:endpoint/no"'),
+        ("endpoint/e/variant/b", "find variant b of endpoint e"),
+    ):
+        with pytest.raises(ClientError, match=text) as refused:
+            scaling.register_scalable_target(ResourceId=wrong, MinCapacity=1, MaxCapacity=2, **target)
+        assert refused.value.response["Error"]["Code"] == "ValidationException"
+    scaling.register_scalable_target(
+        ResourceId="endpoint/e/variant/a", MinCapacity=1, MaxCapacity=2, **target
+    )
+    assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert scaling.describe_scaling_activities(ServiceNamespace="sagemaker")["ScalingActivities"] == []
 
 
 def test_deleting_the_role_or_the_bucket_lasts(server: Server) -> None:

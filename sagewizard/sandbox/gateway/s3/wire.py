@@ -23,6 +23,7 @@ NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 LONGEST_KEY = 1024
 _LARGEST_XML = 8 << 20
 OWNER = "<Owner><ID>75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a</ID></Owner>"
+_JUMPSTART = ("jumpstart-cache-", "jumpstart-private-cache-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,13 @@ def read_http_time(text: str) -> float | None:
 
 
 def no_such_bucket(bucket: str) -> AwsError:
-    """Say that there is no such bucket."""
+    """Say that there is no such bucket, and what is missing with it where the bucket is one of AWS's own."""
     text = "The specified bucket does not exist"
+    if bucket.startswith(_JUMPSTART):
+        text += (
+            f": {bucket} holds the models of SageMaker JumpStart, which the sandbox does not have. Train one"
+            " with a built-in algorithm or a script of your own instead."
+        )
     return AwsError("NoSuchBucket", text, 404, fields={"BucketName": bucket})
 
 

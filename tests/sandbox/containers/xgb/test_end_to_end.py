@@ -75,6 +75,7 @@ class Service:
         hosts: int = 1,
         sharded: bool = False,
         content_type: str = "text/csv",
+        checkpoints: str | None = None,
     ) -> dict[str, Any]:
         name = f"xgb-{next(_NUMBERS)}"
         places = {"train": train} | ({"validation": validation} if validation else {})
@@ -103,6 +104,7 @@ class Service:
             ResourceConfig={"InstanceCount": hosts, "InstanceType": "ml.m4.xlarge", "VolumeSizeInGB": 5},
             StoppingCondition={"MaxRuntimeInSeconds": 600},
             HyperParameters=hyperparameters,
+            **({"CheckpointConfig": {"S3Uri": f"s3://{BUCKET}/{checkpoints}"}} if checkpoints else {}),
         )
         return self.wait(self.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
 
@@ -290,8 +292,13 @@ def test_a_transform_over_a_corrupt_object_does_the_good_ones_and_fails(
 @pytest.mark.parametrize("version", ["1.7-1", "3.0-5"])
 def test_two_hosts_train_one_model_together(service: Service, cancer: Rows, version: str) -> None:
     settings = {**BINARY, "num_round": "5"}
-    job = service.train(settings, version, train="data/parts/", validation=None, hosts=2, sharded=True)
+    kept = f"kept/{version}"
+    job = service.train(
+        settings, version, train="data/parts/", validation=None, hosts=2, sharded=True, checkpoints=kept
+    )
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    listed = service.s3.list_objects_v2(Bucket=BUCKET, Prefix=kept)["Contents"]
+    assert [entry["Key"] for entry in listed] == [f"{kept}/xgboost-checkpoint.{n}" for n in range(5)]
     logs = service.log(job["TrainingJobName"])
     assert sorted(logs) == ["algo-1", "algo-2"]
     rows = [
