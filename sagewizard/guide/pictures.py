@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from sagewizard.evaluation import ConfusionMatrix
     from sagewizard.events import PredictionMade, PreviewMade
     from sagewizard.guide.voice import Voice
+    from sagewizard.outcome_events import ClustersMeasured, CrossValidated, ThresholdsCompared
 
 MOST_COLUMNS = 20
 MOST_PROFILED = 8
 """Columns whose profile is shown: with the rows above it they fill a screen of 24 lines."""
 MOST_CELLS = 6
+MOST_READ = 40
+"""Characters of a request or a reply that are said in plain words."""
 
 
 def preview(voice: Voice, event: PreviewMade) -> None:
@@ -72,7 +75,7 @@ def profile(voice: Voice, found: DataLook) -> None:
     more = len(found.columns) - len(shown)
     told = _("and {count} more columns; ").format(count=more) if more else ""
     told += _("some values are missing") if missing else _("no value is missing")
-    voice.text(f"{told}.", "  ")
+    voice.text(f"{told[:1].upper()}{told[1:]}.", "  ")
 
 
 def classes(voice: Voice, labels: Mapping[str, int]) -> None:
@@ -96,7 +99,8 @@ def prediction(
         from sagewizard.render import digit
 
         voice.lines(digit(np.asarray(values).reshape(shape), ink=voice.ink))
-    room = voice.columns - 14
+    # Read aloud, a row of hundreds of numbers should come to an end.
+    room = MOST_READ if voice.plain else voice.columns - 14
     unicode = voice.ink.unicode
     for word, text in ((_("request"), event.request), (_("reply"), event.response)):
         voice.line(f"  {word:<9} {cut(clean(text.strip()), room, unicode=unicode)}")
@@ -131,6 +135,64 @@ def confusion(voice: Voice, matrix: ConfusionMatrix, title: str) -> None:
         )
         words = _("Of {total} rows of {label}: {said}")
         voice.text(words.format(total=count(sum(row)), label=label, said=said), "  ")
+
+
+def thresholds(voice: Voice, event: ThresholdsCompared) -> None:
+    """Show what several thresholds come to, side by side, or one after the other."""
+    if not voice.plain:
+        from sagewizard.render import thresholds as drawn
+
+        voice.text(_("Thresholds side by side:"))
+        voice.lines(drawn(event, ink=voice.ink).splitlines())
+        return
+    for row in event.rows:
+        words = _(
+            "Threshold {threshold}: accuracy {accuracy}, precision {precision}, recall {recall}, F1 {f1}; "
+            "{tp} of {positive} found, {fn} missed, {fp} false alarms."
+        )
+        told = words.format(
+            threshold=f"{row.threshold:.4g}", accuracy=number(row.accuracy), precision=number(row.precision),
+            recall=number(row.recall), f1=number(row.f1), tp=count(row.tp), positive=event.positive,
+            fn=count(row.fn), fp=count(row.fp),
+        )  # fmt: skip
+        voice.text(told, "  ")
+
+
+def clusters(voice: Voice, event: ClustersMeasured) -> None:
+    """Show how the rows of each label are spread over the clusters."""
+    if not voice.plain:
+        from sagewizard.render import clusters as drawn
+
+        voice.text(_("Labels (down) in clusters (across):"))
+        voice.lines(drawn(event, ink=voice.ink).splitlines())
+        return
+    for cluster, size in enumerate(event.sizes):
+        inside = ", ".join(
+            _("{count} of {label}").format(count=count(row[cluster]), label=label)
+            for label, row in zip(event.labels, event.counts, strict=True)
+            if row[cluster]
+        )
+        words = _("Cluster {cluster}, {size} rows: {inside}")
+        voice.text(words.format(cluster=cluster, size=count(size), inside=inside or "-"), "  ")
+
+
+def folds(voice: Voice, event: CrossValidated) -> None:
+    """Show mean and spread of a cross-validation, and the value of every fold."""
+    if not voice.plain:
+        from sagewizard.cli.report import fold_lines
+
+        voice.lines(fold_lines(event, voice.ink))
+        return
+    voice.text(_("Cross-validation in {count} folds:").format(count=event.folds))
+    from sagewizard.render import metric_name
+
+    for item in event.metrics:
+        words = _("{name}: mean {mean}, spread {spread}; the folds {values}")
+        values = ", ".join(number(value) for value in item.values)
+        told = words.format(
+            name=metric_name(item.name), mean=number(item.mean), spread=number(item.spread), values=values
+        )
+        voice.text(told, "  ")
 
 
 def metrics(voice: Voice, values: Mapping[str, float]) -> None:

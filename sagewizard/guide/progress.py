@@ -32,10 +32,13 @@ class Progress:
         self._told = ""
         self._began = time.monotonic()
         self._drawn = 0.0
+        self._simulated = False
 
     def hear(self, event: ev.Event) -> None:
         """Take one event."""
         match event:
+            case ev.RunStarted():
+                self._simulated = event.simulated
             case ev.StepStarted():
                 self._title, self._began = event.text.title, time.monotonic()
                 self._job = self._metric = self._amount = self._told = ""
@@ -55,12 +58,15 @@ class Progress:
                     self._amount += _(", {done} of {total}").format(done=done, total=total)
             case tv.TrialReported():
                 if event.trial.over:
-                    self._stays(trial_line(event)[0])
+                    self._stays(trial_line(event)[0].replace("  ", "; "))
             case ev.ResourceCreated():
                 if event.hourly_usd:
                     kind = event.resource.replace("-", " ")
                     price = hourly(event.hourly_usd)
-                    self._stays(_("{kind} {name}: {price}").format(kind=kind, name=event.name, price=price))
+                    words = _("{kind} {name}: {price}")
+                    if self._simulated:
+                        words = _("{kind} {name}: on AWS it would cost {price}")
+                    self._stays(words.format(kind=kind, name=event.name, price=price))
             case ev.ResourceDeletionFailed():
                 self._stays(_("{name} is still there: {why}").format(name=event.name, why=event.message))
             case ev.Warned() | Noted():

@@ -46,20 +46,20 @@ class Voice:
             lines = textwrap.wrap(
                 clean(" ".join(part.split())), self.columns, initial_indent=indent,
                 subsequent_indent=indent + ("  " if indent else ""), break_on_hyphens=False,
-                break_long_words=self.plain,
+                break_long_words=False,  # an address in two pieces is read, and copied, as two
             )  # fmt: skip
             for line in lines:
                 self.line(line, style)
 
     def line(self, text: str = "", style: Style | None = None) -> None:
-        """Say one line as it is; in plain words it is broken where it is too long."""
+        """Say one line as it is; in plain words it is broken between words where it is too long."""
         self.quiet()
-        if self.plain and len(text) > PLAIN_COLUMNS:
+        if self.plain and len(text) > PLAIN_COLUMNS and " " in text.strip():
             indent = " " * (len(text) - len(text.lstrip()))
-            for start in range(0, len(text), PLAIN_COLUMNS - len(indent)):
-                piece = text.strip()[start : start + PLAIN_COLUMNS - len(indent)]
-                if piece:
-                    self.out.line(indent + piece, style)
+            for piece in textwrap.wrap(
+                text, PLAIN_COLUMNS, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+            ):
+                self.out.line(piece, style)
             return
         self.out.line(text, style)
 

@@ -41,7 +41,7 @@ def results(place: Place) -> None:
 
 
 def _show(place: Place, found: Results) -> None:
-    from sagewizard.render import clusters, residuals, thresholds
+    from sagewizard.render import residuals
 
     voice, session = place.voice, place.session
     if found.confusion is not None:
@@ -52,11 +52,9 @@ def _show(place: Place, found: Results) -> None:
     if made is not None:
         pictures.metrics(voice, made.metrics)
     for compared in session.every(ThresholdsCompared, "evaluate")[-1:]:
-        voice.text(_("Thresholds side by side:"))
-        voice.lines(thresholds(compared, ink=voice.ink).splitlines())
+        pictures.thresholds(voice, compared)
     for grouped in session.every(ClustersMeasured, "evaluate")[-1:]:
-        voice.text(_("Labels (down) in clusters (across):"))
-        voice.lines(clusters(grouped, ink=voice.ink).splitlines())
+        pictures.clusters(voice, grouped)
     if found.kind == outcomes.REGRESSION and not voice.plain:
         drawn = residuals(found.expected.tolist(), found.predicted.tolist(), ink=voice.ink)
         voice.lines(drawn.splitlines())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sagewizard import events as ev
 from sagewizard import tuning_events as tv
+from sagewizard.guide import pictures
 from sagewizard.guide.asking import Choice
 from sagewizard.guide.settings_menu import menu
 from sagewizard.i18n import _
@@ -90,16 +91,15 @@ def _tune(place: Place) -> None:
     place.do("tune")
     place.answer("tune")
     changed = session.last(tv.TuningChanged)
-    if changed is not None:
+    # In plain words each training job has been told when it ended.
+    if changed is not None and not place.voice.plain:
         from sagewizard.cli.tuning import summary_lines
 
         place.voice.lines(
             summary_lines(
                 changed.job, changed.trials, changed.objective, changed.goal, changed.best,
-                changed.best_objective,
-                # In plain words a chart says less than the table above it: narrower than it can be drawn.
-                place.voice.ink.narrower(0),
-            )[: len(changed.trials) + 3 if place.voice.plain else None]
+                changed.best_objective, place.voice.ink,
+            )
         )  # fmt: skip
 
 
@@ -112,6 +112,4 @@ def _trained(place: Place) -> None:
         place.voice.text(f"{name} {value:.4f}", "  ")
     folds = place.session.every(CrossValidated, "train")
     if folds:
-        from sagewizard.cli.report import fold_lines
-
-        place.voice.lines(fold_lines(folds[-1], place.voice.ink))
+        pictures.folds(place.voice, folds[-1])
