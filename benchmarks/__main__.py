@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PARTS = ("data_formats", "sandbox_jobs", "sandbox_storage", "tuning", "recipes", "replay")
+PARTS = ("data_formats", "sandbox_jobs", "sandbox_storage", "tuning", "recipes", "replay", "app", "quitting")
 
 
 def main() -> int:
@@ -23,12 +23,18 @@ def main() -> int:
     there = [part for part in PARTS if (Path(__file__).parent / f"{part}.py").is_file()]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("part", nargs="*", choices=[*there, []], help=f"one or more of {', '.join(there)}")
-    chosen = parser.parse_args().part or there
+    parser.add_argument(
+        "--beside", nargs=2, action="append", default=[], metavar=("COMMAND", "TEXT"),
+        help="for app: another program to time, and a text of its first frame",
+    )  # fmt: skip
+    options = parser.parse_args()
+    chosen = options.part or there
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, {platform.platform(terse=True)}\n")
     print(f"{'':26} {'ours':>10} {'theirs':>10} {'ratio':>8}  {'aim':<14} {'our MB':>7} {'their MB':>8}")
     missed, texts = [], []
     for part in chosen:
-        for row in importlib.import_module(f"benchmarks.{part}").rows():
+        measured = importlib.import_module(f"benchmarks.{part}")
+        for row in measured.rows(beside=options.beside) if part == "app" else measured.rows():
             verdict = _missed(row)
             missed += [row["name"]] if verdict else []
             texts.append(f"{row['name']}: {row['text']}." + (f" {row['note']}." if row.get("note") else ""))

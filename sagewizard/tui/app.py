@@ -382,6 +382,7 @@ class SageWizardApp(App[None]):
         if self.ends_process and self._driver is not None:
             from sagewizard.tui import leaving
 
+            self.control.drain()  # the run's id may have come since the last tick
             leaving.give_back(self._driver)
             leaving.end(self.control)
         self.farewell = farewell(self.control)
