@@ -117,6 +117,16 @@ def test_a_client_made_after_the_program_changed_its_environment_still_goes_to_t
     assert seen == ["eu-central-1", ROLE]
 
 
+def test_sessions_share_what_botocore_knows_of_a_service(run):
+    source = """
+        import json
+        from botocore.session import Session
+        one, other = (Session().get_component("data_loader") for _ in range(2))
+        print(json.dumps(one is not other and one.load_data("endpoints") is other.load_data("endpoints")))
+    """
+    assert printed(run(source)) is True
+
+
 def test_presigned_addresses_work_with_plain_http(run):
     seen = printed(
         run(
