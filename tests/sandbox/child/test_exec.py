@@ -287,6 +287,24 @@ def test_every_simulated_permission_is_allowed(run):
     ]
 
 
+def test_pandas_splits_and_replaces_as_the_notebooks_know_it(run):
+    seen = printed(
+        run(
+            """
+            import json
+            import numpy as np
+            import pandas as pd
+
+            table = pd.DataFrame({"kind": [b"Abnormal", b"Normal"] * 5, "x": range(10)})
+            table["kind"] = table["kind"].replace({b"Abnormal": 1, b"Normal": 0})
+            parts = np.split(table.sample(frac=1, random_state=1729), [7, 9])
+            print(json.dumps([str(table["kind"].dtype), [[type(p).__name__, *p.shape] for p in parts]]))
+            """
+        )
+    )
+    assert seen == ["int64", [["DataFrame", rows, 2] for rows in (7, 2, 1)]]
+
+
 def test_a_sitecustomize_that_was_there_runs_too(run, tmp_path):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text("import os\nos.environ['CHAINED'] = __file__\n")

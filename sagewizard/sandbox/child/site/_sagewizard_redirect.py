@@ -79,6 +79,7 @@ class _Sandbox:
             "aiobotocore.args": lambda module: self._clients(module.AioClientArgsCreator),
             **dict.fromkeys(_NAMING, _name_to_the_second),
             **dict.fromkeys(_VALIDATING, _check_schemas_once),
+            "pandas.core.generic": lambda module: _as_pandas_2(module.NDFrame),
             "pyarrow.fs": self._arrow,
             "subprocess": _children_too,
         }
@@ -277,6 +278,29 @@ def _name_to_the_second(module: Any) -> None:
     """
     if hasattr(module, "sagemaker_short_timestamp"):
         module.sagemaker_short_timestamp = lambda: module.time.strftime("%y%m%d-%H%M%S")
+
+
+def _as_pandas_2(frame: Any) -> None:
+    """Give pandas 3 back what notebooks count on that were written for the pandas of SageMaker's images.
+
+    `numpy.split` of a DataFrame asks for `swapaxes`, and splits plain arrays without it. `replace` left
+    numbers where it had replaced the last text; in pandas 3 they stay objects, which scikit-learn refuses.
+    """
+    if hasattr(frame, "swapaxes"):
+        return  # this is pandas 2
+
+    def swapaxes(self: Any, axis1: Any, axis2: Any, copy: Any = None) -> Any:
+        same = self._get_axis_number(axis1) == self._get_axis_number(axis2)
+        return self.copy() if same else self.transpose()
+
+    replace = frame.replace
+
+    @functools.wraps(replace)
+    def replaced(self: Any, *args: Any, **options: Any) -> Any:
+        result = replace(self, *args, **options)
+        return result.infer_objects() if result is not None and result is not self else result
+
+    frame.swapaxes, frame.replace = swapaxes, replaced
 
 
 def _local(config: Any) -> Any:

@@ -11,6 +11,7 @@ import xgboost
 
 from sagewizard.sandbox.containers.contract import JobError
 from sagewizard.sandbox.containers.xgb import collective, metrics, model_file, objectives
+from sagewizard.sandbox.containers.xgb.checkpoints import Checkpoints, newest
 from sagewizard.sandbox.containers.xgb.matrices import plain
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from sagewizard.sandbox.containers.xgb.log import XgboostLog
     from sagewizard.sandbox.containers.xgb.parameters import Metrics
 
-_CHECKPOINT = re.compile(r"xgboost-checkpoint\.(\d{1,9})")
-_CHECKPOINTS_KEPT = 5
 _OUR_OWN_DOING = ("are not used", "have manually specified the `updater`")
 
 
@@ -56,7 +55,7 @@ def boost(
     model, done = _latest_checkpoint(job)
     callbacks: list[Any] = [_RoundLog(job, done)]
     if job.checkpoints is not None and job.master:
-        callbacks.append(_Checkpoints(job.checkpoints, done))
+        callbacks.append(Checkpoints(job.checkpoints, done))
     callbacks += _early_stopping(job, validation is not None)
     objective = str(job.parameters.get("objective", "reg:squarederror"))
     try:
@@ -129,46 +128,21 @@ def _last(history: Sequence[Any]) -> float:
     return float(value[0] if isinstance(value, tuple) else value)
 
 
-class _Checkpoints(xgboost.callback.TrainingCallback):
-    """Saves the model after each round, the newest five of them, as xgboost-checkpoint.ROUND."""
-
-    def __init__(self, folder: Path, done: int) -> None:
-        super().__init__()
-        self.folder, self.done = folder, done
-
-    def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, Any]) -> bool:
-        """Save, and remove what is older."""
-        number = epoch + self.done
-        path = self.folder / f"xgboost-checkpoint.{number}"
-        fresh = path.with_suffix(".new")
-        fresh.write_bytes(bytes(model.save_raw("ubj")))
-        fresh.replace(path)
-        (self.folder / f"xgboost-checkpoint.{number - _CHECKPOINTS_KEPT}").unlink(missing_ok=True)
-        return False
-
-
 def _latest_checkpoint(job: Job) -> tuple[Any | None, int]:
     """Load the newest checkpoint; the model and the rounds it has had."""
-    if job.checkpoints is None or not job.checkpoints.is_dir():
+    path, done = newest(job.checkpoints) if job.checkpoints is not None else (None, 0)
+    if path is None:
         return None, 0
-    found = {
-        int(match[1]): path
-        for path in job.checkpoints.iterdir()
-        if (match := _CHECKPOINT.fullmatch(path.name)) and path.is_file()
-    }
-    if not found:
-        return None, 0
-    number = max(found)
     model = xgboost.Booster()
     try:
-        model.load_model(model_file.checked_bytes(found[number]))
+        model.load_model(model_file.checked_bytes(path))
     except (xgboost.core.XGBoostError, model_file.ModelError) as error:
         raise objectives.failure(
-            job.image, f"the checkpoint {found[number].name} cannot be read: {plain(error)}"
+            job.image, f"the checkpoint {path.name} cannot be read: {plain(error)}"
         ) from None
-    job.log.info(f"Checkpoint loaded from /opt/ml/checkpoints/{found[number].name}")
-    job.log.info(f"Resuming from iteration {number + 1}")
-    return model, number + 1
+    job.log.info(f"Checkpoint loaded from /opt/ml/checkpoints/{path.name}")
+    job.log.info(f"Resuming from iteration {done}")
+    return model, done
 
 
 def _early_stopping(job: Job, has_validation: bool) -> list[Any]:

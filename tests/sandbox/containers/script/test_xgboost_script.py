@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from importlib import import_module
 
 import numpy as np
 import pytest
+import xgboost
 from botocore.exceptions import ClientError
 
 from sagewizard.sandbox.containers.registry import resolve, with_script
@@ -81,6 +83,19 @@ def test_without_functions_of_its_own_a_script_serves_csv_and_libsvm(bench, job,
     )
     with pytest.raises(ClientError, match="Content type application/pdf is not supported"):
         bench.invoke(name, b"x", "application/pdf")
+
+
+def test_checkpoints_of_a_script_are_the_algorithms_own_and_its_training_goes_on_from_them(tmp_path):
+    module = "sagewizard.sandbox.containers.script.toolkit.sagemaker_xgboost_container.checkpointing"
+    checkpointing = import_module(module)
+    matrix = xgboost.DMatrix(np.arange(40.0).reshape(20, 2), label=np.arange(20.0))
+    arguments = {"params": {"nthread": 1}, "dtrain": matrix, "num_boost_round": 3}
+    assert checkpointing.load_checkpoint(str(tmp_path)) == (None, 0)
+    assert checkpointing.train(arguments, str(tmp_path)).num_boosted_rounds() == 3
+    assert checkpointing.train({**arguments, "num_boost_round": 7}, str(tmp_path)).num_boosted_rounds() == 7
+    names = [f"xgboost-checkpoint.{number}" for number in range(2, 7)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert checkpointing.load_checkpoint(str(tmp_path)) == (str(tmp_path / names[-1]), 7)
 
 
 def test_own_metric_definitions_are_for_scripts_only(bench, job):
