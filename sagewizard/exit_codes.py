@@ -1,8 +1,7 @@
 """The exit codes of every command, in one place.
 
-What is left running on AWS and billed by the hour comes before every other reason: whatever ended the command,
-Ctrl-C included, it is 5 then, and the last line has the price. In the sandbox nothing is billed, so nothing
-there is a reason for 5.
+What is left running on AWS and billed by the hour comes before every other reason: whatever ended the
+command, Ctrl-C included, it is 5 then, and the last line has the price.
 """
 
 from enum import IntEnum

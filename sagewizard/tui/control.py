@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sagewizard.engine import Engine
     from sagewizard.engine.interactive import Interactive
     from sagewizard.engine.looking import DataLook
+    from sagewizard.engine.state import RunState
     from sagewizard.events import Event
     from sagewizard.recipe.options import Option
     from sagewizard.recipe.recipe import Recipe
@@ -171,9 +172,10 @@ class RunControl:
         names: Collection[str] | None = None,
         *,
         run_id: str | None = None,
+        kinds: Collection[str] | None = None,
         on_done: Callable[[list[tuple[str, str]]], None] | None = None,
     ) -> None:
-        """Delete what a run has made (default: this one), all of it or those of the given names.
+        """Delete what a run has made (default: this one), all of it or those of the given names and kinds.
 
         `on_done` gets what could not be deleted, as (name, reason). Events go into the run's journal and, for
         the run that is open, into `model`.
@@ -194,6 +196,7 @@ class RunControl:
                 if belongs(engine, entry)
                 and entry.kind != "s3-prefix"
                 and (names is None or entry.name in names)
+                and (kinds is None or entry.kind in kinds)
             ]
             outcome = delete(engine, entries, cancel=threading.Event(), on_event=heard)
             failed = [(entry.name, reason) for entry, reason in outcome.failed]
@@ -246,6 +249,22 @@ class RunControl:
             return error.message
         self._options_changed(path)
         return ""
+
+    def recipe_text(self, path: str) -> str:
+        """Return the value in force at a path as text; "" when there is none."""
+        from sagewizard.recipe.option import as_text
+
+        return as_text(self.value(path)) or ""
+
+    def retime(self, on_done: Callable[[bool], None]) -> None:
+        """Let the endpoint that is there delete itself as set now; `on_done` gets whether that was a change.
+
+        While the run is at work it holds from its next step on.
+        """
+        recipe, run_id = self.recipe, self.model.run_id
+        if recipe is None or self.busy or not any(kind == "endpoint" for kind, _name in self.model.alive):
+            return
+        self.call(lambda: self.desk(run_id, self._post_event).retime(recipe), on_done)
 
     def check_option(self, path: str, text: str) -> str:
         """Say what would be wrong with a value, "" when nothing; sets nothing."""
@@ -391,11 +410,13 @@ class RunControl:
                 for _stop, over in asides:
                     while not over.wait(0.1) and not cancel.is_set():
                         pass
+                from sagewizard.engine.ttl import said
+
                 engine = self.engine()
                 if cancel.is_set():
                     raise CancelledError("Stopped before it began.")
                 stream = engine.run(
-                    recipe, run_id=run_id, until=until, cancel=cancel,
+                    said(recipe, _kept(self.settings, run_id)), run_id=run_id, until=until, cancel=cancel,
                     from_step=from_step if resumes else None,
                 )  # fmt: skip
                 for event in stream:
@@ -533,6 +554,14 @@ def _read_run(settings: Settings, run_id: str) -> tuple[Recipe, str, RunModel]:
         if view.status == "running":
             view.status = "stopped"
     return recipe, state.target, model
+
+
+def _kept(settings: Settings, run_id: str | None) -> RunState | None:
+    """Return the state of a run as it is on disk; None before there is one."""
+    from sagewizard.engine import state as states
+
+    there = run_id is not None and (settings.runs / run_id / states.NAME).is_file()
+    return states.load(settings.runs / str(run_id)) if there else None
 
 
 def _drop(_error: SageWizardError) -> None:

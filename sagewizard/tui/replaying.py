@@ -236,6 +236,7 @@ class ReplayControl(RunControl):
         names: Collection[str] | None = None,
         *,
         run_id: str | None = None,
+        kinds: Collection[str] | None = None,
         on_done: Callable[[list[tuple[str, str]]], None] | None = None,
     ) -> None:
         """Say that this is a record."""

@@ -32,6 +32,9 @@ def opened(monkeypatch):
         )  # fmt: skip
 
     monkeypatch.setattr(targets, "open_target", open_target)
+    monkeypatch.setattr(
+        targets, "ttl_problem", lambda _target, _role="": "there is no role R in this account"
+    )
     return names
 
 
@@ -60,7 +63,18 @@ def test_the_price_stands_there_before_the_account_number_is_typed(
         await pilot.press(*"123", "enter")
         assert isinstance(app.screen, GoingToAws), "another number is no yes"
         assert app.control.target_name == "sandbox"
+        # That the endpoint deletes itself can be asked for here; where it may not, that is said.
+        ends = app.screen.query_one("#ends", Input)
+        ends.focus()
+        ends.value = "2h"
+        await pilot.press("enter")
+        await wait_until(
+            pilot, lambda: "could not delete itself: there is no role R" in " ".join(shown(app).split())
+        )
+        assert "--create-ttl-role" in shown(app)
+        ends.value = ""
         app.screen.query_one("#typed", Input).value = ACCOUNT
+        app.screen.query_one("#typed", Input).focus()
         await pilot.press("enter")
         await wait_until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.pane is not None)
         assert app.control.target_name == "aws"

@@ -8,6 +8,7 @@ import random
 import threading
 
 import pytest
+from textual.widgets import Input
 
 from sagewizard.engine import Engine, inventory
 from sagewizard.recipe import finding
@@ -20,6 +21,7 @@ from sagewizard.tui.screens.modals import Confirm
 from sagewizard.tui.screens.resources import ResourcesScreen
 from sagewizard.tui.screens.run import RunScreen
 from sagewizard.tui.screens.runs import RunsScreen
+from sagewizard.tui.screens.step_settings import StepSettings
 from sagewizard.tui.widgets.canvas import Canvas
 
 DIGITS = finding.load("digits-linear-learner")
@@ -277,12 +279,38 @@ def test_a_regression_has_residuals_and_a_row_is_edited_as_fields(
 def test_teardown_deletes_one_then_all_and_proves_it(sandbox_settings, engine, wait_until, shown):
     run_id = finished(engine, DIGITS, until="deploy")
 
+    async def deploy(app, pilot, pane):
+        # The endpoint is told to delete itself after two hours, and a word that is no time is not taken.
+        model = app.control.model
+        await pilot.press("s")
+        await wait_until(pilot, lambda: isinstance(app.screen, StepSettings))
+        await wait_until(pilot, lambda: isinstance(app.focused, Input))
+        assert app.focused.parent.option.path == "deploy.ttl"
+        app.focused.value = "soon"
+        await wait_until(pilot, lambda: "not a length of time such as 2h" in shown(app))
+        app.focused.value = "2h"
+        await wait_until(pilot, lambda: app.control.value("deploy.ttl") == "2h")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: bool(model.ends) and "deletes itself at" in shown(app))
+        assert "--ttl 2h" in app.control.command()
+        assert not app.control.stale, "an endpoint that is there is not out of date for that"
+
+    drive(sandbox_settings, run_id, "deploy", deploy, wait_until)
+    assert "schedule" in {entry.kind for entry in engine.ledger.alive(run_id=run_id)}
+
     async def body(app, pilot, pane):
         model = app.control.model
+        assert model.ends
+        await pilot.press("s")
+        await wait_until(pilot, lambda: isinstance(app.screen, StepSettings) and "delete_data" in shown(app))
+        app.screen.query(Input)[1].value = "true"
+        await wait_until(pilot, lambda: app.control.value("teardown.delete_logs") is True)
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: "data in the bucket stays; the logs go, too" in shown(app))
         table = pane.query_one("#teardown-alive")
         table.focus()
-        await wait_until(pilot, lambda: len(table._shown) == 3)
-        table.move_cursor(row=[*table._shown].index(next(k for k in table._shown if k.endswith("endpoint"))))
+        await wait_until(pilot, lambda: len(table._shown) == 4)
+        table.move_cursor(row=[*table._shown].index(next(k for k in table._shown if k.endswith(" endpoint"))))
         await pilot.press("D")
         await wait_until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.press("escape")
@@ -290,11 +318,12 @@ def test_teardown_deletes_one_then_all_and_proves_it(sandbox_settings, engine, w
         await pilot.press("D")
         await wait_until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.press("right", "enter")
-        await wait_until(pilot, lambda: [view.kind for view in model.gone] == ["endpoint"])
+        await wait_until(pilot, lambda: [view.kind for view in model.gone] == ["endpoint", "schedule"])
+        assert not model.ends
         await wait_until(pilot, lambda: "Could not find" in shown(app))
         app.control.teardown()
         await wait_until(pilot, lambda: not [v for v in model.alive.values() if v.kind != "s3-prefix"])
-        await wait_until(pilot, lambda: len(pane.proofs) == 3)
+        await wait_until(pilot, lambda: len(pane.proofs) == 4)
         assert all(proof.gone for proof in pane.proofs.values())
         assert "Nothing of this run is alive" in shown(app)
         await pilot.press("D", "r")

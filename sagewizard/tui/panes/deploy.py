@@ -9,7 +9,8 @@ from textual.widgets import Static
 
 from sagewizard.render.units import clock_time
 from sagewizard.tui import model as t
-from sagewizard.tui.panes.base import StepPane
+from sagewizard.tui.bindings import bindings_for
+from sagewizard.tui.panes.base import StepPane, introduction
 from sagewizard.tui.panes.train import transitions
 from sagewizard.tui.words import dollars, duration, per_hour
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 class DeployPane(StepPane):
     """The endpoint."""
 
+    KEYS_OF = "deploy"
+    BINDINGS = bindings_for("deploy")
+    ALWAYS: ClassVar[frozenset[str]] = frozenset(("deploy.settings",))
     TOPICS: ClassVar[frozenset[str]] = frozenset((t.JOBS, t.COST, t.STEPS, t.RESOURCES, t.PREDICTION))
 
     def compose_body(self) -> ComposeResult:
@@ -37,6 +41,35 @@ class DeployPane(StepPane):
     def _count(self) -> None:
         if self.is_attached and self.display:
             self.query_one("#deploy-facts", Static).update(facts(self.model, self.control.clock.now()))
+
+    def action_deploy_settings(self) -> None:
+        """Change the step's settings; the end of an endpoint that is there changes at once."""
+        if self.control.refuse():
+            return
+        from sagewizard.tui.screens.step_settings import StepSettings
+
+        def told(changed: bool) -> None:
+            if changed:
+                never = self.control.recipe_text("deploy.ttl") == "never"
+                words = "stays until it is torn down" if never else "deletes itself as set now"
+                self.notify(f"The endpoint {words}.", markup=False)
+
+        def closed(changed: bool | None) -> None:
+            if changed:
+                self.control.retime(told)
+
+        self.app.push_screen(StepSettings(self.control, "deploy", "Settings of the endpoint"), closed)
+
+    def _frame(self, model: RunModel) -> None:
+        super()._frame(model)
+        text = self.view.text
+        if self.view.status == "waiting" and text is not None and not self.control.recorded:
+            from sagewizard.tui.screens.step_settings import settings_line
+
+            line = settings_line(self.control, "deploy", "ttl")
+            note = Content.from_markup("[b]s[/b]  $line", line=line) if line else Content("")
+            intro = introduction(text.what, text.expect, text.cost)
+            self.query_one(".pane-intro", Static).update(Content("\n\n").join([intro, note]))
 
     def refresh_body(self, model: RunModel, topics: set[str]) -> None:
         """Draw status and facts."""

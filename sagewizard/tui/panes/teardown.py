@@ -30,12 +30,17 @@ WIDE = 100
 SHORT_NAME = 19
 
 
+def key_of(view: ResourceView) -> str:
+    """Return what tells a resource from all others: an endpoint and its schedule have the same name."""
+    return f"{view.name} {view.kind}"
+
+
 class TeardownPane(StepPane):
     """A table of what is alive; below it what the target has said to be gone, in its own words."""
 
     KEYS_OF = "teardown"
     BINDINGS = bindings_for("teardown")
-    TOPICS = frozenset((t.RUN, t.STEPS, t.RESOURCES, t.COST))
+    TOPICS = frozenset((t.RUN, t.STEPS, t.RESOURCES, t.COST, t.OPTIONS))
     BODY_BEFORE = True
 
     def __init__(self, step: str, control: RunControl) -> None:
@@ -75,7 +80,7 @@ class TeardownPane(StepPane):
         if self.view.status in ("done", "skipped") and self._alive(self.model) and not self.control.busy:
             return Action(
                 "Tear down what is alive",
-                lambda: self._delete([view.name for view in self._alive(self.model)]),
+                lambda: self._delete(self._alive(self.model)),
             )
         return None
 
@@ -84,7 +89,7 @@ class TeardownPane(StepPane):
         if self.control.refuse():
             return
         table = self.query_one("#teardown-alive", RowTable)
-        chosen = next((v for v in self._alive(self.model) if v.name == table.key), None)
+        chosen = next((v for v in self._alive(self.model) if key_of(v) == table.key), None)
         if chosen is None:
             self.app.notify("Nothing is alive: there is nothing to delete.", markup=False)
             return
@@ -94,7 +99,7 @@ class TeardownPane(StepPane):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._delete([chosen.name])
+                self._delete([chosen])
 
         price = f" It ends {per_hour(chosen.hourly_usd)}." if chosen.hourly_usd else ""
         text = f"{chosen.kind} {chosen.name} cannot be brought back.{price}"
@@ -112,6 +117,14 @@ class TeardownPane(StepPane):
 
             self.app.push_screen(Confirm(f"Delete this {chosen.kind}?", text, "Delete"), answered)
 
+    def action_teardown_settings(self) -> None:
+        """Choose what a teardown takes besides."""
+        if self.control.refuse():
+            return
+        from sagewizard.tui.screens.step_settings import StepSettings
+
+        self.app.push_screen(StepSettings(self.control, "teardown", "What the teardown takes, too"))
+
     def action_teardown_prove(self) -> None:
         """Ask the target for everything that is gone."""
         if self.control.refuse():
@@ -123,17 +136,22 @@ class TeardownPane(StepPane):
 
     # Inside
 
-    def _delete(self, names: list[str]) -> None:
-        self.deleting |= set(names)
+    def _delete(self, views: list[ResourceView]) -> None:
+        names = [view.name for view in views]
+        kinds = {view.kind for view in views}
+        # The schedule that would delete an endpoint has its name, and goes with it.
+        kinds |= {"schedule"} if "endpoint" in kinds else set()
+        keys = {key_of(view) for view in views}
+        self.deleting |= keys
 
         def done(failed: list[tuple[str, str]]) -> None:
-            self.deleting -= set(names)
+            self.deleting -= keys
             for name, reason in failed:
                 self.app.notify(f"{name} is still there: {reason}", severity="error", markup=False)
             if whole(self):
                 self.update_from(self.model, {t.RESOURCES})
 
-        self.control.teardown(names, on_done=done)
+        self.control.teardown(names, kinds=kinds, on_done=done)
         self._draw(self.model)
 
     def _alive(self, model: RunModel) -> list[ResourceView]:
@@ -207,7 +225,7 @@ class TeardownPane(StepPane):
         table.fill(
             ("state", "kind", "per hour", *extra, "name"),
             {
-                view.name: (
+                key_of(view): (
                     self._state(view),
                     view.kind,
                     per_hour(view.hourly_usd) or "-",
@@ -224,16 +242,16 @@ class TeardownPane(StepPane):
         return duration(seconds), dollars(view.hourly_usd * seconds / 3600) if view.hourly_usd else "-"
 
     def _state(self, view: ResourceView) -> str:
-        if view.name in self.deleting:
+        if key_of(view) in self.deleting:
             return "▶ deleting"
         return "✗ stuck" if view.problem else "● alive"
 
     def _draw_bill(self, model: RunModel) -> None:
         lines = [Text(f"✗ {view.name}: {clean(view.problem)}") for view in self._alive(model) if view.problem]
-        if any(view.kind == BUCKET for view in model.alive.values()):
-            lines.append(
-                Text("The run's data in the bucket stays, unless teardown.delete_data says otherwise.", "dim")
-            )
+        if model.run_id and not self.control.recorded:
+            data = "goes, too" if self.control.value("teardown.delete_data") else "stays"
+            logs = "go, too" if self.control.value("teardown.delete_logs") else "stay"
+            lines.append(Text(f"The data in the bucket {data}; the logs {logs}.  s changes that", "dim"))
         self.query_one("#teardown-bill", Static).update(Text("\n").join(lines))
 
     def _draw_gone(self, model: RunModel) -> None:

@@ -205,16 +205,20 @@ class RunScreen(AppScreen):
         restart = restart and not self._control.recorded
         detail = f"{problem.error}\n{problem.where}\n{problem.message}\n{problem.remedy}\nrun {model.run_id}"
         title = f"{TITLES.get(problem.step, problem.step) or 'This'} did not work"
+        retry = "Start the sandbox again and go on" if restart else ""
+        if problem.error == "ScheduleError" and not self._control.recorded:
+            retry = "Deploy it without"
         self.app.push_screen(
             ErrorDialog(
-                problem.message, problem.remedy, problem.where, detail, title=title,
-                retry="Start the sandbox again and go on" if restart else "",
+                problem.message, problem.remedy, problem.where, detail, title=title, retry=retry,
             ),
             self._error_answered,
         )  # fmt: skip
 
     def _error_answered(self, answer: str | None) -> None:
         if answer == "retry":
+            if self._problem is not None and self._problem.error == "ScheduleError":
+                self._control.set_option("deploy.ttl_else", "continue")
             step = self._control.running_until or self._control.model.next_step()
             if step:
                 self._control.start_step(step)
