@@ -5,32 +5,28 @@ from __future__ import annotations
 import asyncio
 import threading
 
-import pytest
-
+from sagewizard.engine.steps import Step
 from sagewizard.settings import Settings
 from sagewizard.tui.app import SageWizardApp
-from sagewizard.tui.control import RunControl
 from sagewizard.tui.screens.home import HomeScreen
 from sagewizard.tui.screens.modals import ErrorDialog
 from sagewizard.tui.screens.run import RunScreen
 
 
-@pytest.mark.thorough  # the engine asks a server that is gone for some 90 s before it gives up
-@pytest.mark.slow
 def test_a_sandbox_killed_in_a_step_is_offered_to_be_started_again_and_the_run_goes_on(
     tmp_path, wait_until, sandbox_server_killer, monkeypatch, shown
 ):
     settings = Settings(home=tmp_path / "killed", data=None)
     begun, gone = threading.Event(), threading.Event()
-    real = RunControl._post_event
+    real = Step.run
 
-    def post(self, event, generation=None):
-        real(self, event, generation)
-        if event.kind == "step_started" and event.step == "deploy" and not gone.is_set():
+    def run(self, context):
+        if self.name == "prepare" and not gone.is_set():
             begun.set()
             assert gone.wait(60)
+        return real(self, context)
 
-    monkeypatch.setattr(RunControl, "_post_event", post)
+    monkeypatch.setattr(Step, "run", run)
 
     async def go():
         app = SageWizardApp(settings)
@@ -40,18 +36,18 @@ def test_a_sandbox_killed_in_a_step_is_offered_to_be_started_again_and_the_run_g
             await pilot.press("enter")
             await wait_until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.pane is not None)
             control = app.control
-            control.start_step("deploy")
+            control.start_step("prepare")
             await wait_until(pilot, begun.is_set, seconds=60)
             run_id = control.model.run_id
             sandbox_server_killer(settings)
             gone.set()
             await wait_until(pilot, lambda: isinstance(app.screen, ErrorDialog), seconds=90)
             assert "Start the sandbox again and go on" in shown(app)
-            assert control.model.step("deploy").status == "failed"
+            assert control.model.step("prepare").status == "failed"
             assert not control.busy
             await pilot.click("#retry")
-            await wait_until(pilot, lambda: control.model.step("deploy").status == "done", seconds=90)
+            await wait_until(pilot, lambda: control.model.step("prepare").status == "done", seconds=90)
             assert control.model.run_id == run_id
-            assert control.model.step("train").attempt == 1
+            assert control.model.step("preview").attempt == 1
 
     asyncio.run(go())
