@@ -7,12 +7,13 @@ import os
 import sys
 import threading
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.sandbox.containers import serving
 from sagewizard.sandbox.containers.contract import base_folder
 from sagewizard.sandbox.containers.payloads import JSON, media_type
-from sagewizard.sandbox.containers.script import handlers
+from sagewizard.sandbox.containers.script import handlers, model_builder
 from sagewizard.sandbox.containers.serving import Reply, error_reply
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def load(environ: Mapping[str, str]) -> ScriptApplication:
     """Import the script, load the model with its model_fn; whatever they raise goes through."""
     program = environ[PROGRAM_VARIABLE]
     sys.path.insert(0, environ[CODE_VARIABLE])
+    model_builder.provide(Path(environ[CODE_VARIABLE]))
     module = importlib.import_module(program.removesuffix(".py").replace("/", "."))
     script = handlers.of(module, environ[FRAMEWORK_VARIABLE])
     model = script.load(str(base_folder(environ) / "model"))
