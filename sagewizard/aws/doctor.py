@@ -10,7 +10,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sagewizard.aws import session as sessions
 from sagewizard.aws.quotas import ServiceQuotas
@@ -46,6 +46,7 @@ _SOURCES: Final[Mapping[str, str]] = {
     "iam-role": "this machine's role",
     "explicit": "keys given by the program",
 }
+_SET_CLOCK: Final = "Set the clock, best by the network; AWS accepts a difference of 5 minutes."
 _SKEWED: Final = ("RequestTimeTooSkewed", "RequestInTheFuture")
 _SKEWED_WORDS: Final = ("Signature expired", "Signature not yet current")
 _MAKE_ROLE: Final = "Or have one made, its policy shown first: sagewizard doctor --target aws --create-role"
@@ -101,23 +102,29 @@ def look(
         yield _failed("credentials", error)
         return
     source = _SOURCES.get(str(getattr(found, "method", "")), str(getattr(found, "method", "")))
-    yield Finding("credentials", "ok", f"from {source}" + (f", profile {profile}" if profile else ""))
+    source = f"from {source}" + (f", profile {profile}" if profile else "")
     try:
         account.region = sessions.region_of(account.session, region)
     except SageWizardError as error:
+        yield Finding("credentials", "ok", f"{source}; not tried yet, for want of a region")
         yield _failed("region", error)
         return
+    # Whether the credentials are any good is known once they have been used.
+    told = list(_identity(account, profile, clock, source))
+    if account.identity is not None:
+        yield Finding("credentials", "ok", source)
     yield Finding("region", "ok", account.region)
-    yield from _identity(account, profile, clock)
+    yield from told
     if account.identity is None:
         return
     account.bucket = f"sagemaker-{account.region}-{account.identity.account_id}"
     yield from _role(account, role or env.get("SAGEWIZARD_ROLE", "").strip() or None)
+    yield from _ttl_role(account, recipe)
     yield from _bucket(account)
     yield from _instances(account, recipe, sessions.prices_of(account.session, settings, clock))
 
 
-def _identity(account: Account, profile: str | None, clock: Clock) -> Iterator[Finding]:
+def _identity(account: Account, profile: str | None, clock: Clock, source: str) -> Iterator[Finding]:
     told: dict[str, str] = {}
 
     def hear(parsed: Any, **_more: Any) -> None:
@@ -133,10 +140,13 @@ def _identity(account: Account, profile: str | None, clock: Clock) -> Iterator[F
         if cause is not None and error_code(cause) in _SKEWED:
             yield _failed("clock", error)
         elif any(words in str(cause) for words in _SKEWED_WORDS):
-            remedy = "Set the clock (AWS accepts a difference of 5 minutes), then try again."
-            yield Finding("clock", "failed", "this machine's clock differs too much from AWS's", remedy)
+            yield Finding("clock", "failed", "this machine's clock differs too much from AWS's", _SET_CLOCK)
+        elif isinstance(error, CredentialsError):
+            # There is no run yet that could go on.
+            remedy = error.remedy.partition(" Then resume the run")[0]
+            yield Finding("credentials", "failed", f"{source}: {error.message}", remedy)
         else:
-            yield _failed("credentials" if isinstance(error, CredentialsError) else "identity", error)
+            yield _failed("identity", error)
         return
     yield Finding("identity", "ok", f"{account.identity.arn} in the account {account.identity.account_id}")
     yield _clock(told.get("date", ""), clock.now())
@@ -149,9 +159,9 @@ def _clock(date: str, now: float) -> Finding:
         return Finding("clock", "ok", "AWS accepts it")
     text = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} AWS's" if abs(skew) >= 2 else "as AWS's"
     if abs(skew) > MOST_SKEW_SECONDS:
-        return Finding("clock", "failed", text, "Set the clock: AWS accepts a difference of 5 minutes.")
+        return Finding("clock", "failed", text, _SET_CLOCK)
     if abs(skew) > MOST_SKEW_SECONDS / 5:
-        return Finding("clock", "warning", text, "Set the clock, before AWS refuses it at 5 minutes.")
+        return Finding("clock", "warning", text, f"{_SET_CLOCK} It is not refused yet.")
     return Finding("clock", "ok", text)
 
 
@@ -202,6 +212,32 @@ def _pass_role(account: Account, iam: Any) -> Finding:
     if decisions == {"allowed"}:
         return Finding("pass role", "ok", "you may hand it to SageMaker")
     return Finding("pass role", "failed", "you may not hand the role to SageMaker (iam:PassRole)", remedy)
+
+
+def _ttl_role(account: Account, recipe: Recipe | None) -> Iterator[Finding]:
+    """Look at the role that deletes endpoints, where a recipe asks for that."""
+    from sagewizard.aws.ttl_role import problem
+    from sagewizard.engine.ttl import of_recipe, role_arn
+
+    ttl = of_recipe(recipe) if recipe is not None else None
+    if ttl is None or account.identity is None:
+        return
+    arn = role_arn(account.identity.account_id, account.region, ttl.role)
+    try:
+        with translated("look up the role that deletes endpoints"):
+            found = problem(account.client("iam"), arn)
+    except SageWizardError as error:
+        yield Finding("ttl role", "warning", error.message, error.remedy)
+        return
+    if not found:
+        yield Finding("ttl role", "ok", f"{arn}; endpoints can delete themselves")
+        return
+    state: Literal["failed", "warning"] = "failed" if ttl.otherwise == "stop" else "warning"
+    yield Finding(
+        "ttl role", state, f"the endpoint could not delete itself: {found}",
+        "Have it made, its policy shown first: sagewizard doctor --target aws --create-ttl-role. Or go on"
+        " without, with --ttl-else continue.",
+    )  # fmt: skip
 
 
 def _principal(account: Account, iam: Any) -> str:

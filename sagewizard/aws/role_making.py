@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from sagewizard.aws import roles
 from sagewizard.boto_errors import error_code, translate, translated
 from sagewizard.engine import tagging
 from sagewizard.errors import UsageError
@@ -14,12 +15,7 @@ if TYPE_CHECKING:
 
 POLICY_NAME: Final = "SageWizardJobs"
 
-TRUST: Final[Mapping[str, Any]] = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
-}
+TRUST: Final[Mapping[str, Any]] = roles.trust(roles.SERVICE)
 """Who may take the role on: SageMaker, and nobody else."""
 
 

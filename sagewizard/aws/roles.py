@@ -24,7 +24,7 @@ _CONSOLE_PREFIX: Final = "AmazonSageMaker-ExecutionRole"
 ROLE_NAME: Final = "SageWizardExecutionRole"
 """What the doctor names the role that it makes."""
 
-_SERVICE: Final = "sagemaker.amazonaws.com"
+SERVICE: Final = "sagemaker.amazonaws.com"
 _MOST_PAGES: Final = 10
 _HOW: Final = "Name the execution role with --role NAME (or ARN), or set SAGEWIZARD_ROLE"
 _DENIED: Final = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
@@ -43,7 +43,7 @@ def find_role(iam: Any, role: str | None, *, account_id: str, identity_arn: str 
         return _named(iam, role, account_id)
     assumed = _ASSUMED.fullmatch(identity_arn)
     if assumed:
-        own = _get(iam, assumed[1])
+        own = look_up(iam, assumed[1])
         if own is not None and trusts_sagemaker(own.get("AssumeRolePolicyDocument")):
             return str(own["Arn"])
     candidates = [r for r in _roles(iam) if trusts_sagemaker(r.get("AssumeRolePolicyDocument"))]
@@ -67,7 +67,12 @@ def find_role(iam: Any, role: str | None, *, account_id: str, identity_arn: str 
 
 
 def trusts_sagemaker(policy: object) -> bool:
-    """Whether a trust policy (a dictionary, or JSON as IAM sends it) lets SageMaker take the role on."""
+    """Whether a trust policy lets SageMaker take the role on."""
+    return trusts(policy, SERVICE)
+
+
+def trusts(policy: object, service: str) -> bool:
+    """Whether a trust policy (a dictionary, or JSON as IAM sends it) lets a service take the role on."""
     if isinstance(policy, str):
         try:
             policy = json.loads(unquote(policy))
@@ -81,7 +86,7 @@ def trusts_sagemaker(policy: object) -> bool:
         principal = statement.get("Principal")
         services = _list(principal.get("Service")) if isinstance(principal, dict) else []
         actions = {str(action).lower() for action in _list(statement.get("Action"))}
-        if _SERVICE in services and actions & {"sts:assumerole", "sts:*", "*"}:
+        if service in services and actions & {"sts:assumerole", "sts:*", "*"}:
             return True
     return False
 
@@ -99,7 +104,7 @@ def _named(iam: Any, role: str, account_id: str) -> str:
             remedy="Pass a name such as AmazonSageMaker-ExecutionRole, or arn:aws:iam::ACCOUNT:role/NAME.",
         )
     name = arn[2] if arn else role
-    found = _get(iam, name)
+    found = look_up(iam, name)
     if found is None:
         if arn:  # May not look, but knows the ARN: SageMaker itself will tell.
             return role
@@ -109,13 +114,22 @@ def _named(iam: Any, role: str, account_id: str) -> str:
         )
     if not trusts_sagemaker(found.get("AssumeRolePolicyDocument")):
         raise UsageError(
-            f"SageMaker may not take on the role {name}: its trust policy does not name {_SERVICE}",
+            f"SageMaker may not take on the role {name}: its trust policy does not name {SERVICE}",
             remedy="Add sts:AssumeRole for that service to the role's trust policy, or name another role.",
         )
     return str(found["Arn"])
 
 
-def _get(iam: Any, name: str) -> Mapping[str, Any] | None:
+def trust(service: str, conditions: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the trust policy of a role that one service may take on, and nobody else."""
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [{**statement, "Condition": conditions} if conditions else statement],
+    }
+
+
+def look_up(iam: Any, name: str) -> Mapping[str, Any] | None:
     """Return a role, None when IAM may not be asked; `UsageError` when there is none of that name."""
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -79,7 +79,19 @@ def _show(found: list[Finding], *, as_json: bool) -> int:
             )  # fmt: skip
             for line in lines:
                 out.line(line)
-    return ExitCode.JOB_FAILED if any(one.state == "failed" for one in found) else ExitCode.OK
+    failed = sum(one.state == "failed" for one in found)
+    if not as_json:
+        console().line(_verdict(failed, sum(one.state == "warning" for one in found)))
+    return ExitCode.JOB_FAILED if failed else ExitCode.OK
+
+
+def _verdict(failed: int, warnings: int) -> str:
+    if failed:
+        things = "1 thing" if failed == 1 else f"{failed} things"
+        return f"{things} would stop a run. Mend the first one first: others may follow from it."
+    if warnings:
+        return f"Nothing would stop a run; {'1 warning' if warnings == 1 else f'{warnings} warnings'}."
+    return "Nothing would stop a run."
 
 
 def _create_role(options: argparse.Namespace, account: Account) -> int:

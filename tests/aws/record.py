@@ -147,7 +147,7 @@ def record(settings: Settings, recording: Recording | None = None) -> Recording:
     digits = finding.load("digits-linear-learner")
     whole = digits.with_settings(
         {"tune.enabled": "true", "tune.jobs": "2", "train.folds": "2", "teardown.delete_data": "true",
-         "train.epochs": "2"}
+         "teardown.delete_logs": "true", "train.epochs": "2"}
     )  # fmt: skip
     with recording.installed(), mock.patch.object(uploads, "PART_BYTES", 1):
         # A region where the bucket is not there yet.
