@@ -213,10 +213,12 @@ def fires_at(context: RunContext, endpoint: str) -> float | None:
 
 
 def words(context: RunContext, endpoint: str) -> str:
-    """Say when an endpoint deletes itself, to follow a summary; "" when it does not."""
+    """Say when an endpoint deletes itself, to follow a summary; "" when it was not asked to."""
     until = fires_at(context, endpoint)
-    if context.state.ttl is None or until is None:
+    if context.state.ttl is None:
         return ""
+    if until is None:
+        return "; it will not delete itself"
     return f"; deletes itself {duration(context.state.ttl)} after its last use (now {clock_time(until)})"
 
 

@@ -203,7 +203,8 @@ class RunScreen(AppScreen):
 
         restart = problem.error in ("SandboxError", "TargetError") and model.simulated
         restart = restart and not self._control.recorded
-        detail = f"{problem.error}\n{problem.where}\n{problem.message}\n{problem.remedy}\nrun {model.run_id}"
+        parts = (problem.error, problem.where, problem.message, problem.remedy, f"run {model.run_id}")
+        detail = "\n".join(part for part in parts if part)
         title = f"{TITLES.get(problem.step, problem.step) or 'This'} did not work"
         retry = "Start the sandbox again and go on" if restart else ""
         if problem.error == "ScheduleError" and not self._control.recorded:
