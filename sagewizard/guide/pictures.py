@@ -99,11 +99,9 @@ def prediction(
         from sagewizard.render import digit
 
         voice.lines(digit(np.asarray(values).reshape(shape), ink=voice.ink))
-    # Read aloud, a row of hundreds of numbers should come to an end.
-    room = MOST_READ if voice.plain else voice.columns - 14
     unicode = voice.ink.unicode
     for word, text in ((_("request"), event.request), (_("reply"), event.response)):
-        voice.line(f"  {word:<9} {cut(clean(text.strip()), room, unicode=unicode)}")
+        voice.line(f"  {word:<9} {cut(clean(text.strip()), room(voice, 14), unicode=unicode)}")
     said, took = event.predicted, f"{event.seconds * 1000:.0f}"
     if not event.row:
         words = _("The model says {said}, in {time} ms.")
@@ -116,6 +114,11 @@ def prediction(
     told = words.format(row=event.row, expected=event.expected, said=said, time=took)
     good = event.correct or not event.graded
     voice.text(told, "  ", style="good" if good else "bad")
+
+
+def room(voice: Voice, taken: int) -> int:
+    """Return how many characters of a request are shown; read aloud, hundreds of numbers should end soon."""
+    return MOST_READ if voice.plain else voice.columns - taken
 
 
 def confusion(voice: Voice, matrix: ConfusionMatrix, title: str) -> None:

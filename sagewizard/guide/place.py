@@ -51,7 +51,7 @@ class Place:
         while True:
             try:
                 with unheard():
-                    self.session.do(until, Progress(self.voice).hear)
+                    self.session.do(until, Progress(self.voice, self.session.recipe.notes).hear)
             except StepBroke as broken:
                 self._broke(broken.event)
                 continue

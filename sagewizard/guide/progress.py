@@ -14,6 +14,8 @@ from sagewizard.outcome_events import DeletionScheduled, Noted
 from sagewizard.render.units import clock_time, duration, hourly
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sagewizard.guide.voice import Voice
 
 SECONDS_BETWEEN = 0.1
@@ -21,10 +23,14 @@ SECONDS_BETWEEN = 0.1
 
 
 class Progress:
-    """Hears the events of a run; without a line to draw again it tells each change of a job once."""
+    """Hears the events of a run; without a line to draw again it tells each change of a job once.
 
-    def __init__(self, voice: Voice) -> None:
+    `known` are notes that the person has been told already.
+    """
+
+    def __init__(self, voice: Voice, known: Collection[str] = ()) -> None:
         self._voice = voice
+        self._known = known
         self._title = ""
         self._job = ""
         self._metric = ""
@@ -70,7 +76,8 @@ class Progress:
             case ev.ResourceDeletionFailed():
                 self._stays(_("{name} is still there: {why}").format(name=event.name, why=event.message))
             case ev.Warned() | Noted():
-                self._stays(event.message)
+                if event.message not in self._known:
+                    self._stays(event.message)
             case DeletionScheduled():
                 words = _("The endpoint deletes itself at {time} unless it is used before")
                 self._stays(words.format(time=clock_time(event.at)))

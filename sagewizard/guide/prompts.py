@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sagewizard.guide.voice import Voice
 
+ROOM_TO_WRITE = 8
 _STYLE = Style([("qmark", "fg:ansicyan"), ("answer", "fg:ansicyan"), ("pointer", "fg:ansicyan bold")])
 _PLAIN_STYLE = Style(
     [(name, "noinherit") for name in ("qmark", "answer", "pointer", "highlighted", "selected")]
@@ -43,20 +44,26 @@ class QuestionaryFront:
         """Ask for one of several."""
         room = max(20, self._voice.columns - 4)
         listed = [questionary.Choice(_cut(choice.title, room), value=choice.value) for choice in choices]
+        hint = _("(arrows, Enter; ? explains, b goes back)")
+        if len(question) + len(hint) + 3 > self._voice.columns:
+            hint = _("(? explains, b goes back)")
         prompt = questionary.select(
             question, choices=listed, default=default, style=self._style, qmark=self._mark,
-            pointer=self._pointer, instruction=_("(arrows, Enter; ? explains, b goes back)"),
-            use_jk_keys=False, **self._terminal,
+            pointer=self._pointer, instruction=hint, use_jk_keys=False, **self._terminal,
         )  # fmt: skip
         return self._ask(prompt, keys=True)
 
     def text(self, question: str, default: str) -> str:
         """Ask for a text; Enter alone takes the default, which stands beside the question."""
         shown = f"[{default}] " if default else ""
+        hint = f"{shown}{_('(? explains, b goes back)')} "
+        if len(question) + len(hint) + ROOM_TO_WRITE > self._voice.columns:
+            # It would be broken in the middle of a word.
+            self._voice.text(question)
+            question = _("Answer")
         prompt = questionary.text(
-            question, style=self._style, qmark=self._mark,
-            instruction=f"{shown}{_('(? explains, b goes back)')} ", **self._terminal,
-        )  # fmt: skip
+            question, style=self._style, qmark=self._mark, instruction=hint, **self._terminal
+        )
         return self._ask(prompt).strip()
 
     def _ask(self, prompt: questionary.Question, *, keys: bool = False) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sagewizard.algorithms import Kind
 from sagewizard.guide.asking import Back, Choice, Leave
-from sagewizard.i18n import _
+from sagewizard.i18n import _, ngettext
 from sagewizard.recipe.option import as_text
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 GO, ALL, STOP = "go", "all", "stop"
 FEW = 6
+UNITS = {"_seconds": "s", "_mb": "MB", "_gb": "GB"}
+"""Units that stand at the end of an option's name."""
 SHAPE = ("feature_dim", "num_class", "num_classes")
 """Hyperparameters that follow from the data: nothing to try out."""
 
@@ -71,7 +73,16 @@ def shown(recipe: Recipe, option: Option) -> str:
     """Return an option with its value in force, for a menu."""
     value = as_text(recipe.value(option.path))
     changed = _(" (changed)") if option.path in recipe.settings else ""
-    return f"{option.definition.title}: {value or _('not set')}{changed}"
+    said = _word(option, value) if value else _("not set")
+    return f"{option.definition.title}: {said}{changed}"
+
+
+def _word(option: Option, value: str) -> str:
+    """Return a value as it is said: yes and no, seconds and megabytes as such."""
+    if option.definition.kind is Kind.BOOLEAN:
+        return {"true": _("yes"), "false": _("no")}.get(value, value)
+    unit = next((unit for ending, unit in UNITS.items() if option.name.endswith(ending)), "")
+    return f"{value} {unit}" if unit and value.isdecimal() else value
 
 
 def explained(option: Option) -> str:
@@ -96,7 +107,7 @@ def ask_option(asker: Asker, session: Session, option: Option) -> None:
     if definition.kind is Kind.BOOLEAN:
         listed = [*definition.words, "true", "false"]
     if listed:
-        choices = [Choice(value, value) for value in listed]
+        choices = [Choice(value, _word(option, value)) for value in listed]
         answer = asker.choose(question, choices, current if current in listed else listed[0], text)
         fault = session.fault(option.path, answer)
         if fault:
@@ -134,7 +145,8 @@ def menu(
         choices = [Choice(GO, go), *more]
         choices += [Choice(option.path, shown(recipe, option), option.definition.help) for option in listed]
         if total > len(listed):
-            choices.append(Choice(ALL, _("All {count} settings").format(count=total)))
+            words = ngettext("The one setting there is", "All {count} settings", total)
+            choices.append(Choice(ALL, words.format(count=total)))
         choices.append(Choice(STOP, _("Stop here, and go on another day")))
         answer = asker.choose(question, choices, GO, about)
         if answer == STOP:

@@ -185,7 +185,7 @@ def transform(place: Place) -> None:
     go = _("Begin the batch transform: {price}").format(price=place.price_of("transform"))
     menu(place.asker, session, ["transform"], _("Transform?"), go, help_text)
     place.do("transform")
-    room = place.voice.columns - 10
+    room = pictures.room(place.voice, 10)
     unicode = place.voice.ink.unicode
     for line in session.desk().output_lines(1, LINES):
         words = _("Row {row}").format(row=line.row)
