@@ -1,4 +1,5 @@
-"""A script for SDK 3: a learner's own train.py by SourceCode, with its log, a failure of it, and processing.
+"""A script for SDK 3: a learner's own train.py by SourceCode, with its log, a failure of it, and processing;
+then ModelBuilder with an InferenceSpec and a SchemaBuilder.
 
 The last line on stdout is one JSON object with what was seen.
 """
@@ -16,6 +17,10 @@ from sagemaker.core.resources import ProcessingJob, TrainingJob
 from sagemaker.core.shapes import ProcessingInput, ProcessingOutput, ProcessingS3Input, ProcessingS3Output
 from sagemaker.core.training.configs import Compute, InputData, SourceCode
 from sagemaker.core.utils.exceptions import FailedStatusError
+from sagemaker.serve import ModelBuilder
+from sagemaker.serve.builder.schema_builder import SchemaBuilder
+from sagemaker.serve.spec.inference_spec import InferenceSpec
+from sagemaker.serve.utils.types import ModelServer
 from sagemaker.train import ModelTrainer
 from sklearn.datasets import load_iris
 
@@ -60,20 +65,20 @@ image = image_uris.retrieve(
 )
 
 
-def trainer(**hyperparameters):
+def trainer(instances=1, **hyperparameters):
     return ModelTrainer(
         training_image=image,
         role=role,
         sagemaker_session=session,
         base_job_name="v3-script",
-        compute=Compute(instance_type="ml.m5.large", instance_count=1),
+        compute=Compute(instance_type="ml.m5.large", instance_count=instances),
         source_code=SourceCode(source_dir="source", entry_script="train.py"),
         hyperparameters=hyperparameters,
     )
 
 
 channel = InputData(channel_name="train", data_source="s3://" + data.split("//")[1].rsplit("/", 1)[0])
-good = trainer(**{"max-depth": 3})
+good = trainer(2, **{"max-depth": 3})  # the log is shown once each instance has its stream
 good.train(input_data_config=[channel])
 job = good._latest_training_job
 stream = boto3.client("logs").filter_log_events(
@@ -117,10 +122,48 @@ processor.run(
 processed = ProcessingJob.get(processor.latest_job.processing_job_name)
 mean = boto3.client("s3").get_object(Bucket=bucket, Key="v3-script/processed/mean.csv")["Body"].read()
 
+
+class Doubling(InferenceSpec):
+    def load(self, model_dir):
+        return json.loads(pathlib.Path(model_dir, "factor.json").read_text())["factor"]
+
+    def invoke(self, input_object, model):
+        return [[value * model for value in row] for row in input_object]
+
+    def postprocess(self, predictions):
+        return {"doubled": predictions}
+
+
+folder = pathlib.Path("model")
+folder.mkdir()
+folder.joinpath("factor.json").write_text('{"factor": 2}')
+builder = ModelBuilder(
+    inference_spec=Doubling(),
+    schema_builder=SchemaBuilder([[1.0, 2.0]], {"doubled": [[2.0, 4.0]]}),
+    model_path=str(folder.absolute()),
+    model_server=ModelServer.TORCHSERVE,
+    image_uri=image,
+    dependencies={"auto": False},
+    role_arn=role,
+    sagemaker_session=session,
+)
+built = builder.build(model_name="v3-spec")
+endpoint = builder.deploy(endpoint_name="v3-spec", initial_instance_count=1, instance_type="ml.m5.large")
+answer = endpoint.invoke(body="[[1, 2], [3, 4]]", content_type="application/json").body.read()
+# The SDK's own invoke_with_response_stream cannot read what botocore answers.
+streamed = boto3.client("sagemaker-runtime").invoke_endpoint_with_response_stream(
+    EndpointName="v3-spec", Body="[[5, 6]]", ContentType="application/json"
+)
+parts = b"".join(event["PayloadPart"]["Bytes"] for event in streamed["Body"])
+endpoint.delete()
+built.delete()
+
 print()
 print(
     json.dumps(
         {
+            "answer": json.loads(answer),
+            "streamed": json.loads(parts),
             "status": TrainingJob.get(job.training_job_name).training_job_status,
             "printed": printed,
             "failure": failure,

@@ -30,8 +30,7 @@ def test_the_resources_of_core_train_serve_transform_and_are_deleted(run_script)
     assert seen["models"] == 0
 
 
-@pytest.mark.thorough
-def test_a_learners_own_script_trains_and_a_script_processes(run_script):
+def test_a_learners_own_script_trains_another_processes_and_an_inference_spec_serves(run_script):
     text, seen = run_script("script_mode.py")
     assert seen["status"] == "Completed"
     assert seen["printed"] == ["depth=3 accuracy=0.9733"]
@@ -44,6 +43,8 @@ def test_a_learners_own_script_trains_and_a_script_processes(run_script):
     assert seen["arguments"] == ["--rows", "150"]
     assert seen["mean"] == 5
     assert "arguments ['--rows', '150']" in text
+    assert seen["answer"] == {"doubled": [[2, 4], [6, 8]]}
+    assert seen["streamed"] == {"doubled": [[10, 12]]}
 
 
 def test_a_tuner_finds_the_best_job_and_its_analytics_are_a_data_frame(run_script):
