@@ -190,7 +190,7 @@ class Interactive:
                 ttl.check(wanted.seconds, simulated=context.target.simulated)
             ttl.take(context.state, recipe)
             context.state.overrides = dict(recipe.settings)
-            ttl.renew_all(context)
+            ttl.renew_all(context, now=True)
         return True
 
     # Inside

@@ -157,7 +157,8 @@ def arrange(context: RunContext, endpoint: str, *, there: bool = False) -> None:
     known = _row(context, endpoint)
     entry = context.intend(KIND, endpoint)
     try:
-        arn = _put(context, endpoint, context.state.ttl + CREATION_SECONDS, new=known is None)
+        seconds = context.state.ttl + (0.0 if there else CREATION_SECONDS)
+        arn = _put(context, endpoint, seconds, new=known is None, tell=there)
     except Exception as error:
         if not error_code(error):
             raise
@@ -173,7 +174,8 @@ def renew(context: RunContext, endpoint: str, *, now: bool = False) -> None:
     ttl, until = context.state.ttl, context.state.ttl_until.get(endpoint)
     if ttl is None or _row(context, endpoint) is None:
         return
-    if not now and until is not None and until - context.clock.now() > ttl - RENEW_SECONDS:
+    wanted = context.clock.now() + ttl
+    if not now and until is not None and abs(wanted - until) < RENEW_SECONDS:
         return
     try:
         _put(context, endpoint, ttl, new=False)
@@ -187,7 +189,7 @@ def renew(context: RunContext, endpoint: str, *, now: bool = False) -> None:
         context.warn(f"The end of {endpoint} could not be put off: {why}.{when}")
 
 
-def renew_all(context: RunContext) -> None:
+def renew_all(context: RunContext, *, now: bool = False) -> None:
     """Put off the end of all endpoints of a run that goes on; those without a schedule get one.
 
     Where they are to stay from now on, their schedules are deleted.
@@ -204,7 +206,7 @@ def renew_all(context: RunContext) -> None:
             continue
         if _row(context, entry.name) is None:
             arrange(context, entry.name, there=True)
-        renew(context, entry.name, now=True)
+        renew(context, entry.name, now=now)
 
 
 def fires_at(context: RunContext, endpoint: str) -> float | None:
@@ -237,7 +239,7 @@ def _there(context: RunContext, endpoint: str) -> bool:
     return True
 
 
-def _put(context: RunContext, endpoint: str, seconds: float, *, new: bool) -> str:
+def _put(context: RunContext, endpoint: str, seconds: float, *, new: bool, tell: bool = True) -> str:
     """Make the schedule, or put it off; whichever it is not yet. Returns its ARN."""
     moment = math.ceil(context.clock.now() + seconds)
     request = schedule_request(context, endpoint, moment)
@@ -253,9 +255,10 @@ def _put(context: RunContext, endpoint: str, seconds: float, *, new: bool) -> st
             raise
     context.state.ttl_until[endpoint] = float(moment)
     context.save()
-    context.emit(
-        DeletionScheduled, endpoint=endpoint, at=float(moment), after=context.state.ttl, step=context.step
-    )
+    if tell:  # until there is an endpoint, its end is of no use to anybody
+        context.emit(
+            DeletionScheduled, endpoint=endpoint, at=float(moment), after=context.state.ttl, step=context.step
+        )
     return str(answer["ScheduleArn"])
 
 
