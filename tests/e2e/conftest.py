@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -12,14 +13,18 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
+_specification = importlib.util.spec_from_file_location("e2e_warm", Path(__file__).with_name("warm.py"))
+warming = importlib.util.module_from_spec(_specification)
+_specification.loader.exec_module(warming)
 
 
 @dataclass
 class Command:
-    """Starts `sagewizard` in a process of its own."""
+    """Starts `sagewizard` in a process of its own: a fork of a warm one when it runs to its end."""
 
     home: Path
     extra: dict[str, str]
+    warm: warming.Warm | None = None
 
     def environ(self, **more: str) -> dict[str, str]:
         kept = {
@@ -45,16 +50,19 @@ class Command:
         return [sys.executable, "-m", "sagewizard", *arguments]
 
     def __call__(self, *arguments: str, code: int | None = 0, **env: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            self.arguments(*arguments),
-            env=self.environ(**env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=240,
-            check=False,
-            encoding="utf-8",
-            errors="replace",
-        )
+        if self.warm is not None and all(name.startswith("SAGEWIZARD_") for name in env):
+            done = self.warm.run(arguments, self.environ(**env), Path.cwd(), timeout=240)
+        else:
+            done = subprocess.run(
+                self.arguments(*arguments),
+                env=self.environ(**env),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=240,
+                check=False,
+                encoding="utf-8",
+                errors="replace",
+            )
         if code is not None:
             assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
@@ -87,18 +95,28 @@ def shared_home(tmp_path_factory):
     launcher.stop(Settings(home=home, data=None), force=True)
 
 
-@pytest.fixture
-def command(shared_home):
-    return Command(shared_home, {})
+@pytest.fixture(scope="session")
+def warm():
+    """A process that has the imports done; None where forking is not safe."""
+    if sys.platform != "linux":
+        yield None
+        return
+    with warming.Warm() as made:
+        yield made
 
 
 @pytest.fixture
-def fresh(tmp_path):
+def command(shared_home, warm):
+    return Command(shared_home, {}, warm)
+
+
+@pytest.fixture
+def fresh(tmp_path, warm):
     """The command over a home that does not exist yet; a sandbox it starts is stopped afterwards."""
     from sagewizard.sandbox import launcher
     from sagewizard.settings import Settings
 
     home = tmp_path / "home"
-    yield Command(home, {})
+    yield Command(home, {}, warm)
     if home.exists():
         launcher.stop(Settings(home=home, data=None), force=True)
