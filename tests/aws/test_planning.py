@@ -260,3 +260,31 @@ def test_enter_takes_the_proposed_types_and_no_refuses_them(account, capsys, mon
     assert cli.main(["run", "mnist-linear-learner", "--target", "aws"]) == 2
     assert account == []
     assert "Take others: --set train.instance_type=ml.m5.xlarge" in capsys.readouterr().err
+
+
+def test_with_a_ttl_a_budget_holds_for_an_endpoint_that_stays_and_the_plan_counts_it(
+    account, capsys, monkeypatch
+):
+    monkeypatch.setattr("sagewizard.targets.ttl_problem", lambda target, role="": "")
+    common = ["run", "digits-linear-learner", "--target", "aws", "--yes", "--keep", "--ttl", "2h"]
+    assert cli.main([*common, "--budget", "2"]) == 0
+    ((recipe, _options),) = account
+    assert recipe.value("deploy.ttl") == "2h"
+    said = " ".join(capsys.readouterr().err.split())
+    assert "Until then it comes to $0.23, which is part of the sum above." in said
+    assert cli.main([*common, "--budget", "0.2"]) == 2
+    assert "more than the budget" in capsys.readouterr().err
+    monkeypatch.setattr("sagewizard.targets.ttl_problem", lambda target, role="": "there is no role R")
+    assert cli.main([*common, "--budget", "2"]) == 2
+    assert "could not delete itself: there is no role R" in capsys.readouterr().err
+    assert len(account) == 1
+
+
+def test_the_guide_shows_the_plan_before_it_goes_to_aws(account, home, capsys, monkeypatch):
+    typed(monkeypatch, "go", "another number")
+    assert cli.main(["guide", "--plain", "--target", "aws", "digits-linear-learner"]) == 130
+    said = capsys.readouterr()
+    told = said.err
+    assert told.index(f"AWS account {ACCOUNT}") < told.index(f"Type the account number {ACCOUNT}")
+    assert "was not confirmed; nothing was created" in " ".join((said.out + said.err).split())
+    assert not home.exists()
