@@ -1,8 +1,9 @@
 """The model file xgboost-model: written as the image's version does, read without trusting it.
 
 Up to 1.2-2 it is a Python pickle of a Booster, from 1.3-1 on what `Booster.save_model` writes. XGBoost 3.1 no
-longer knows the binary format that images before 3.0 wrote, so both hold UBJSON here: a pickle is read by
-`pickle.load`, a saved model by `Booster.load_model`, with the XGBoost that is installed.
+longer writes the binary format of images before 3.0, so both hold UBJSON here: a pickle is read by
+`pickle.load`, a saved model by `Booster.load_model`, with the XGBoost that is installed. What AWS itself has
+written in the old form is read by `binary_model`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pickletools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.sandbox.containers.xgb import model_check, ubjson
+from sagewizard.sandbox.containers.xgb import binary_model, model_check, ubjson
 from sagewizard.sandbox.containers.xgb.matrices import plain
 
 if TYPE_CHECKING:
@@ -117,14 +118,12 @@ def _checked(data: bytearray) -> bytes:
 
     A pickled state is {"Config": .., "Model": ..}; of that only the model is taken.
     """
-    if data[:1] != b"{":
-        raise ModelError(
-            "It is in the binary format of XGBoost before 3.1, which the XGBoost installed does not read. "
-            "Load it with xgboost 3.0 and save it again as JSON or UBJSON, or train the model again"
-        )
     try:
-        text = bytes(data[1:2]).strip() in (b'"', b"")
-        document = json.loads(data) if text else ubjson.Decoder(data).decode()
+        if data[:1] != b"{":
+            document = binary_model.read(data)
+        else:
+            text = bytes(data[1:2]).strip() in (b'"', b"")
+            document = json.loads(data) if text else ubjson.Decoder(data).decode()
         if isinstance(document, dict) and "Model" in document:
             document = document["Model"]
         return ubjson.encode(model_check.sound(document))

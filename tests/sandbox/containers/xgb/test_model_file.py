@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
+import base64
+import json
 import os
 import pickle
-import struct
 import warnings
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +18,6 @@ from hypothesis import strategies as st
 
 from sagewizard.sandbox.containers.xgb import model_file
 from sagewizard.sandbox.containers.xgb.image import Image
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ROWS = np.arange(24, dtype=np.float32).reshape(8, 3)
 MARKER = "SAGEWIZARD_PICKLE_RAN"
@@ -132,18 +130,24 @@ def test_a_pickle_changed_anywhere_is_read_or_refused(data: bytes, place: int) -
         model_file._handle_of(sound[: place % len(sound)] + data)
 
 
-def test_the_old_binary_format_is_named_with_what_to_do(tmp_path: Path) -> None:
-    old = struct.pack("<fIiiiII27i", 0.5, 3, 0, 0, 0, 1, 0, *[0] * 27)
+def test_models_that_older_versions_wrote_in_their_binary_format_predict_the_same(tmp_path: Path) -> None:
+    # Made by those versions themselves: 120 rows of four columns, three rounds of depth 2.
+    old = json.loads((Path(__file__).parent / "old_models.json").read_text())
+    rows = np.array([[np.nan if value is None else value for value in row] for row in old["rows"]])
     path = tmp_path / "xgboost-model"
-    path.write_bytes(old)
-    with pytest.raises(model_file.ModelError, match=r"binary format of XGBoost before 3\.1"):
-        model_file.read(path)
-    stream = io.BytesIO()
-    stream.write(b"\x80\x03cxgboost.core\nBooster\n)\x81}X\x06\x00\x00\x00handlecbuiltins\nbytearray\nB")
-    stream.write(struct.pack("<I", len(old)) + old + b"\x85Rsb.")
-    path.write_bytes(stream.getvalue())
-    with pytest.raises(model_file.ModelError, match=r"Load it with xgboost 3\.0"):
-        model_file.read(path)
+    for model in old["models"]:
+        path.write_bytes(base64.b64decode(model["bytes"]))
+        found = model_file.read(path)
+        given = found.booster.predict(xgboost.DMatrix(rows))
+        assert given == pytest.approx(np.array(model["predictions"]), abs=1e-6), (
+            model["xgboost"],
+            model["of"],
+        )
+        assert (found.features, found.pickled) == (4, model["kind"] == "pickle")
+    for length in range(0, 500, 7):
+        path.write_bytes(base64.b64decode(old["models"][1]["bytes"])[:length])
+        with pytest.raises(model_file.ModelError, match="cannot be loaded"):
+            model_file.read(path)
 
 
 @pytest.mark.parametrize(
