@@ -60,7 +60,7 @@ def propose(
 
     Raises DataError when the label cannot be predicted as asked for, or nothing is left to predict it from.
     """
-    position, why = (table.find(label), "as you said") if label is not None else _label(table)
+    position, why = (table.find(label), "as you said") if label is not None else likely_label(table)
     name = table.columns[position]
     encoded = encode(table, position)
     reasons = [f"The label is the column {name!r}: {why}."]
@@ -132,6 +132,35 @@ def label_values(table: CsvTable, label: int, rows: NDArray[np.intp]) -> NDArray
     return dataclasses.replace(table, frame=table.frame.iloc[rows]).labels(label)
 
 
+def likely_label(table: CsvTable) -> tuple[int, str]:
+    """Return the position from 0 of the column that is most probably the label, and why."""
+    frame, columns = table.frame, table.columns
+    if table.header:
+        for position, name in enumerate(columns):
+            if name.strip().lower() in _LABEL_NAMES:
+                return position, "its name says so"
+    few = [
+        position
+        for position in range(len(columns))
+        if frame.iloc[:, position].dtype.kind not in "iuf"
+        and 2 <= frame.iloc[:, position].nunique() <= MOST_CLASSES
+    ]
+    if few:
+        return few[-1], "it is the last one that holds a few different texts"
+    first, last = (int(frame.iloc[:, position].nunique()) for position in (0, -1))
+    if 2 <= first <= MOST_CLASSES and first < last:
+        return 0, "the first column, which holds few different values"
+    return len(columns) - 1, "the last column, where most people put it"
+
+
+def two_answers(table: CsvTable, label: int) -> tuple[str, ...]:
+    """Return the two values of a label that is a yes or no; nothing for any other."""
+    held = np.flatnonzero(~table.frame.iloc[:, label].isna().to_numpy())
+    labels = label_values(table, label, held)
+    classes = tuple(str(value) for value in np.unique(labels))
+    return classes if len(classes) == 2 and labels.dtype.kind != "f" else ()
+
+
 def _numbers(table: CsvTable, position: int, rows: NDArray[np.intp]) -> tuple[NDArray[np.float32], str]:
     import dataclasses
 
@@ -155,26 +184,6 @@ def _mostly_numbers(held: Any) -> bool:
     import pandas as pd
 
     return bool(pd.to_numeric(held, errors="coerce").notna().mean() > 0.8)
-
-
-def _label(table: CsvTable) -> tuple[int, str]:
-    frame, columns = table.frame, table.columns
-    if table.header:
-        for position, name in enumerate(columns):
-            if name.strip().lower() in _LABEL_NAMES:
-                return position, "its name says so"
-    few = [
-        position
-        for position in range(len(columns))
-        if frame.iloc[:, position].dtype.kind not in "iuf"
-        and 2 <= frame.iloc[:, position].nunique() <= MOST_CLASSES
-    ]
-    if few:
-        return few[-1], "it is the last one that holds a few different texts"
-    first, last = (int(frame.iloc[:, position].nunique()) for position in (0, -1))
-    if 2 <= first <= MOST_CLASSES and first < last:
-        return 0, "the first column, which holds few different values"
-    return len(columns) - 1, "the last column, where most people put it"
 
 
 def _task(

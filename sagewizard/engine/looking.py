@@ -1,4 +1,4 @@
-"""Looks at a recipe's data for a person: rows, columns, class balance; puts a CSV of one's own in its place.
+"""Looks at data for a person: a recipe's rows, columns and class balance; the columns of a CSV of one's own.
 
 Plain Python values come out, no arrays, so that a front end needs no numpy.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import threading
@@ -65,6 +65,8 @@ class CsvLook:
     first: tuple[tuple[str, ...], ...]
     guess: int
     """The position from 0 of the column that is most probably the label."""
+    answers: tuple[tuple[str, ...], ...]
+    """For each column its two values where it would be a yes or no as a label, else nothing."""
 
 
 def look(
@@ -118,6 +120,7 @@ def look(
 def look_at_csv(path: str) -> CsvLook:
     """Read a CSV file and describe its columns. Raises DataError with the row or the reason."""
     from sagewizard.data.csvio import read_csv
+    from sagewizard.data.owncsv import likely_label, two_answers
 
     table = read_csv(Path(path).expanduser())
     frame = table.frame
@@ -136,63 +139,11 @@ def look_at_csv(path: str) -> CsvLook:
         kinds=tuple(kinds),
         distinct=tuple(distinct),
         first=tuple(tuple(str(cell) for cell in row) for row in frame.head(5).itertuples(index=False)),
-        guess=_guess(table.columns, kinds, distinct),
+        guess=likely_label(table)[0],
+        answers=tuple(
+            two_answers(table, position) if count == 2 else () for position, count in enumerate(distinct)
+        ),
     )
-
-
-def _guess(columns: tuple[str, ...], kinds: list[str], distinct: list[int]) -> int:
-    for position, name in enumerate(columns):
-        if name.strip().lower() in ("label", "target", "class", "y", "species", "outcome", "diagnosis"):
-            return position
-    texts = [position for position, kind in enumerate(kinds) if kind == "text"]
-    if texts:
-        return texts[-1]
-    # Without a name to go by, a label is the outer column with the fewer different values.
-    return 0 if distinct[0] < distinct[-1] else len(columns) - 1
-
-
-def with_own_data(
-    recipe: Recipe, path: str, label_column: str | int, *, positive_label: str | None, settings: Settings
-) -> Recipe:
-    """Return the recipe with a CSV file of one's own in place of its data.
-
-    The predictor type follows the labels unless a positive label turns them into yes or no; the number of
-    columns is left to the algorithm. Raises DataError for a file that cannot be trained on.
-    """
-    import yaml
-
-    from sagewizard.data.dataset import DatasetSpec
-    from sagewizard.data.datasets import load_dataset
-    from sagewizard.recipe.loading import load_text
-
-    absolute = str(Path(path).expanduser().absolute())
-    dataset = load_dataset(
-        DatasetSpec(path=absolute, label_column=label_column, positive_label=positive_label, seed=7),
-        settings=settings,
-    )
-    body: dict[str, Any] = yaml.safe_load(recipe.raw)
-    section: dict[str, Any] = {
-        "path": absolute,
-        "label_column": label_column,
-        "split": {"train": 0.6, "validation": 0.2, "test": 0.2, "seed": 7, "stratified": True},
-    }
-    parameters: dict[str, Any] = dict(body["algorithm"].get("hyperparameters", {}))
-    parameters.pop("feature_dim", None)
-    parameters.pop("num_classes", None)
-    task = "binary_classifier" if positive_label is not None else dataset.task
-    if task == "binary_classifier":
-        section["positive_label"] = positive_label or dataset.class_names[-1]
-    if "predictor_type" in parameters:
-        parameters["predictor_type"] = task
-        if task == "multiclass_classifier":
-            parameters["num_classes"] = len(dataset.class_names)
-    batch = parameters.get("mini_batch_size")
-    if batch is not None and int(batch) > len(dataset.splits["train"]):
-        parameters["mini_batch_size"] = max(1, len(dataset.splits["train"]) // 10)
-    body["dataset"] = section
-    body["algorithm"]["hyperparameters"] = parameters
-    raw = yaml.safe_dump(body, sort_keys=False, allow_unicode=True).encode()
-    return load_text(raw, recipe.source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,33 @@ if TYPE_CHECKING:
     from sagewizard.data.owncsv import Proposal
     from sagewizard.recipe.recipe import Recipe
 
+NAME = "own-csv"
+"""The recipe for any file, which every front end goes on with when a person brings one."""
 _OWN = {option.path: option for option in OWN_DATA}
 _XGBOOST = {
     "binary_classifier": {"objective": "binary:logistic", "eval_metric": "logloss,error"},
     "multiclass_classifier": {"objective": "multi:softprob", "eval_metric": "mlogloss,merror"},
     "regressor": {"objective": "reg:squarederror", "eval_metric": "rmse,mae"},
 }
+
+
+def in_place_of(recipe: Recipe, path: str, label: str, *, positive_label: str | None = None) -> Recipe:
+    """Return the recipe for any file, made for this one; the algorithm is kept where it can be.
+
+    What was set for another file is not carried over.
+    Raises UsageError or DataError for a file or a label that cannot be trained on.
+    """
+    from sagewizard.recipe import finding
+
+    given: dict[str, object] = {"dataset.path": path, "dataset.label": label}
+    if positive_label is not None:
+        given["dataset.positive_label"] = positive_label
+    base = recipe.origin or recipe
+    if base.file.dataset.own:
+        return base.with_settings(given)
+    if recipe.algorithm.name in _OWN["dataset.algorithm"].definition.choices:
+        given["dataset.algorithm"] = recipe.algorithm.name
+    return finding.load(NAME).with_settings(given)
 
 
 def with_settings(recipe: Recipe, assignments: Mapping[str, object]) -> Recipe:

@@ -53,6 +53,8 @@ class RunControl:
         self.clock = clock or SystemClock()
         self.model = RunModel()
         self.recipe: Recipe | None = None
+        self.before_own: Recipe | None = None
+        """The recipe that a file of the person's own has taken the place of; None when none has."""
         self.target_name = "sandbox"
         self.stale = ""
         """The first finished step that no longer fits the options in force; "" when none."""
@@ -95,6 +97,7 @@ class RunControl:
         """Begin with a recipe: a new model, no run yet."""
         self._generation += 1
         self.recipe, self.target_name, self.stale = recipe, target, ""
+        self.before_own = None
         self.model = RunModel()
         self.model.recipe, self.model.title = recipe.name, recipe.title
         self.model.target, self.model.simulated = target, target != "aws"
@@ -125,6 +128,7 @@ class RunControl:
         def opened(found: tuple[Recipe, str, RunModel]) -> None:
             self._generation += 1
             self.recipe, self.target_name, self.model = found
+            self.before_own = None
             self.stale = ""
             self._queue.put(lambda: set(topics.ALL_TOPICS))
             on_done()
@@ -294,9 +298,10 @@ class RunControl:
         found = {path: (plain.value(path), value) for path, value in self.recipe.settings.items()}
         return {path: pair for path, pair in found.items() if str(pair[0]) != str(pair[1])}
 
-    def replace_recipe(self, recipe: Recipe) -> None:
-        """Take another recipe in place of this one (own data): begins a new run."""
+    def replace_recipe(self, recipe: Recipe, before: Recipe | None = None) -> None:
+        """Take another recipe in place of this one (own data): begins a new run; `before` can come back."""
         self.open_recipe(recipe, target=self.target_name)
+        self.before_own = before
         self._queue.put(lambda: set(topics.ALL_TOPICS))
 
     def command(self, step: str = "") -> str:

@@ -251,7 +251,7 @@ class ReplayControl(RunControl):
     def reset_option(self, path: str | None = None) -> None:
         """Do nothing: nothing can have been changed."""
 
-    def replace_recipe(self, recipe: Recipe) -> None:
+    def replace_recipe(self, recipe: Recipe, before: Recipe | None = None) -> None:
         """Say that this is a record."""
         self.refuse()
 

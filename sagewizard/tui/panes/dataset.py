@@ -25,8 +25,6 @@ class DatasetPane(StepPane):
     BINDINGS = bindings_for("dataset")
     TOPICS: ClassVar[frozenset[str]] = frozenset((t.DATASET, t.STEPS, t.RUN, t.OPTIONS))
 
-    _own_before: ClassVar[dict[str, Recipe]] = {}
-
     def compose_body(self) -> ComposeResult:
         """Yield facts."""
         yield Static(id="dataset-facts")
@@ -65,12 +63,11 @@ class DatasetPane(StepPane):
         if recipe is None or self.control.busy:
             self.notify("The run is at work: change its data before or after.", markup=False)
             return
-        original = self._own_before.get(recipe.name, recipe)
+        original = self.control.before_own or recipe
 
         def chosen(changed: Recipe | None) -> None:
             if changed is not None:
-                self._own_before[recipe.name] = original
-                self.control.replace_recipe(changed)
+                self.control.replace_recipe(changed, original)
                 self.go("dataset")
                 self.notify("Your data is in place: Enter reads and checks it.", markup=False)
 
@@ -78,8 +75,7 @@ class DatasetPane(StepPane):
 
     def action_dataset_recipe(self) -> None:
         """Go back to the recipe's own data."""
-        recipe = self.control.recipe
-        original = self._own_before.pop(recipe.name, None) if recipe is not None else None
+        original = self.control.before_own
         if original is None:
             self.notify("This is the recipe's own data already.", markup=False)
             return

@@ -33,16 +33,13 @@ class OwnDataScreen(Dialog):
     def compose_box(self) -> ComposeResult:
         """Yield the fields."""
         yield Static("Use a CSV file of your own", classes="dialog-title")
-        yield Static("Path of the file: numbers in all columns but the label.", classes="dialog-hint")
+        yield Static("Path of the file: one row a line, of numbers and texts.", classes="dialog-hint")
         yield Input(id="own-path", placeholder="~/flowers.csv", compact=True)
         yield Static("", id="own-columns", classes="dialog-text")
         yield Static("Label column: a name, or a number from 1.", classes="dialog-hint own-more")
         yield Input(id="own-label", compact=True, classes="own-more")
-        yield Static(
-            "Positive label: the one to tell from all others; empty to learn all labels.",
-            classes="dialog-hint own-more",
-        )
-        yield Input(id="own-positive", compact=True, classes="own-more")
+        yield Static(id="own-answers", classes="dialog-hint own-answers")
+        yield Input(id="own-positive", compact=True, classes="own-answers")
         yield Static("", id="own-problem", classes="dialog-text")
         with Horizontal(classes="dialog-buttons"):
             yield Button("Cancel", id="cancel", compact=True)
@@ -50,18 +47,16 @@ class OwnDataScreen(Dialog):
 
     def on_mount(self) -> None:
         """Ask for the path."""
-        for widget in self.query(".own-more"):
-            widget.display = False
+        self._show_fields()
         self.query_one("#own-path").focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Another path needs another look."""
+        """Another path needs another look, another label perhaps another question."""
         if event.input.id == "own-path" and self._look is not None:
             self._look = None
-            for widget in self.query(".own-more"):
-                widget.display = False
             self.query_one("#own-columns", Static).update("")
             self.query_one("#go", Button).label = "Look at the file"
+        self._show_fields()
 
     def on_input_submitted(self, _event: Input.Submitted) -> None:
         """Go on."""
@@ -85,27 +80,39 @@ class OwnDataScreen(Dialog):
 
             self._control.call(lambda: looking.look_at_csv(path), self._looked, self._refused)
             return
-        from sagewizard.engine import looking
-
-        look, recipe, settings = self._look, self._recipe, self._control.settings
+        look, recipe = self._look, self._recipe
         label = self.query_one("#own-label", Input).value.strip()
-        positive = self.query_one("#own-positive", Input).value.strip() or None
+        positive = self.query_one("#own-positive", Input).value.strip() if self._answers() else ""
 
         def change() -> Recipe:
-            if recipe.file.dataset.own or recipe.origin is not None:
-                # A recipe for any file: task and algorithm follow from what the columns hold.
-                given = {"dataset.path": look.path, "dataset.label": label}
-                if positive is not None:
-                    given["dataset.positive_label"] = positive
-                return recipe.with_settings(given)
-            column: str | int = label
-            if label not in look.columns and label.isdigit():
-                column = int(label)
-            return looking.with_own_data(
-                recipe, look.path, column, positive_label=positive, settings=settings
-            )
+            from sagewizard.recipe import own
+
+            return own.in_place_of(recipe, look.path, label or "auto", positive_label=positive or None)
 
         self._control.call(change, self._changed, self._refused)
+
+    def _answers(self) -> tuple[str, ...]:
+        """Return the two values of the label that is typed, where it is a yes or no."""
+        if self._look is None:
+            return ()
+        label = self.query_one("#own-label", Input).value.strip()
+        if label in self._look.columns:
+            return self._look.answers[self._look.columns.index(label)]
+        if label.isdigit() and 1 <= int(label) <= len(self._look.answers):
+            return self._look.answers[int(label) - 1]
+        return ()
+
+    def _show_fields(self) -> None:
+        """Ask for the label once the columns are known, for the positive one of a yes or no only."""
+        answers = self._answers()
+        for widget in self.query(".own-more"):
+            widget.display = self._look is not None
+        for widget in self.query(".own-answers"):
+            widget.display = bool(answers)
+        if answers:
+            self.query_one("#own-answers", Static).update(
+                Content(f"Which one counts as yes, {answers[0]} or {answers[1]}? Empty lets the data decide.")
+            )
 
     def _changed(self, recipe: Recipe) -> None:
         if whole(self):
@@ -127,10 +134,9 @@ class OwnDataScreen(Dialog):
             first = ", ".join(row[number - 1] for row in look.first[:3])
             lines.append(f"  {number:>2} {name[:18]:<18} {kind:<12} {distinct:>5} values  {first[:20]}")
         self.query_one("#own-columns", Static).update(Content("\n".join(lines)))
-        for widget in self.query(".own-more"):
-            widget.display = True
         label = self.query_one("#own-label", Input)
         label.value = look.columns[look.guess] if look.header else str(look.guess + 1)
+        self._show_fields()
         label.focus()
         self.query_one("#go", Button).label = "Use it"
 

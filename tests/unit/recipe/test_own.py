@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from sagewizard.engine.looking import look_at_csv
 from sagewizard.errors import DataError, RecipeError, UsageError
-from sagewizard.recipe import finding, loading
+from sagewizard.recipe import finding, loading, own
 from sagewizard.recipe.tasks import BINARY, CLUSTERING, MULTICLASS, REGRESSION
 
 OWN = finding.load("own-csv")
@@ -124,3 +125,36 @@ def test_every_shipped_recipe_loads_and_has_a_task():
     for path in finding.shipped().values():
         recipe = finding.load(path)
         assert recipe.task in TASKS, recipe.name
+
+
+@pytest.mark.parametrize(
+    ("before", "algorithm"),
+    [
+        ("digits-linear-learner", "linear-learner"),
+        ("vertebral-xgboost", "xgboost"),
+        ("iris-kmeans", "xgboost"),
+    ],
+)
+def test_a_file_takes_the_place_of_a_recipes_data_and_keeps_its_algorithm_where_it_can(
+    file, before, algorithm
+):
+    recipe = own.in_place_of(finding.load(before), str(file), "result", positive_label="b")
+    assert (recipe.name, recipe.algorithm.name, recipe.task) == ("own-csv", algorithm, BINARY)
+    assert recipe.value("dataset.positive_label") == "b"
+    # What is set says all of it: the shell's command and a resumed run come to the same.
+    assert OWN.with_settings(recipe.settings).file == recipe.file
+    other = own.in_place_of(recipe, str(file), "z")
+    assert (other.task, other.value("dataset.label")) == (MULTICLASS, "z")
+    assert other.value("dataset.positive_label") is None
+
+
+def test_the_columns_of_a_file_are_told_and_which_of_them_are_a_yes_or_no(file):
+    found = look_at_csv(str(file))
+    assert found.columns[found.guess] == "result"
+    assert found.answers == ((), (), ("a", "b"))
+
+
+def test_two_fractions_are_numbers_to_predict_and_no_yes_or_no(tmp_path):
+    path = tmp_path / "fractions.csv"
+    path.write_text("x,half,bought\n" + "".join(f"{n},{n % 2 / 2},{n % 2}\n" for n in range(30)))
+    assert look_at_csv(str(path)).answers == ((), (), ("0", "1"))
