@@ -7,7 +7,6 @@ that everything that reads a run reads it as well. `close` takes that folder awa
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 import time
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sagewizard.engine import journal, swrun
 from sagewizard.engine import state as states
+from sagewizard.engine.unpacked import Unpacked
 from sagewizard.errors import SageWizardError, UsageError
 from sagewizard.events import Event, RunStarted
 from sagewizard.settings import Settings
@@ -38,13 +38,13 @@ class Recording:
         settings: Settings,
         run_id: str,
         where: str,
-        temporary: tempfile.TemporaryDirectory[str] | None = None,
+        unpacked: Unpacked | None = None,
     ) -> None:
         self.settings = settings
         self.run_id = run_id
         self.where = where
         self.folder = settings.runs / run_id
-        self._temporary = temporary
+        self._unpacked = unpacked
         self.events: tuple[Event, ...] = tuple(journal.read(self.folder / journal.NAME))
         if not self.events:
             raise UsageError(
@@ -63,7 +63,7 @@ class Recording:
     @property
     def packed(self) -> bool:
         """Whether it comes from a file, and not from this home."""
-        return self._temporary is not None
+        return self._unpacked is not None
 
     @property
     def start(self) -> RunStarted:
@@ -140,8 +140,8 @@ class Recording:
 
     def close(self) -> None:
         """Take away what was unpacked."""
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        if self._unpacked is not None:
+            self._unpacked.close()
 
     def _read(self, name: str) -> dict[str, Any]:
         import orjson
@@ -201,19 +201,19 @@ def open_file(path: Path) -> Recording:
             raise UsageError(
                 f"The file is damaged: {name} is missing.", where=str(path), remedy="Get the file again."
             )
-    temporary = tempfile.TemporaryDirectory(prefix="sagewizard-replay-", ignore_cleanup_errors=True)
-    settings = Settings(home=Path(temporary.name), data=None)
+    unpacked = Unpacked()
+    settings = Settings(home=unpacked.path, data=None)
     try:
         _write(settings.runs / run_id, members.items())
-        return Recording(settings, run_id, str(path), temporary)
+        return Recording(settings, run_id, str(path), unpacked)
     except SageWizardError as error:
-        temporary.cleanup()
+        unpacked.close()
         # The folder that it was unpacked to says nothing to anybody.
         inside = error.where.removeprefix(str(settings.runs / run_id)).removeprefix("/")
         place = f"{path}, {inside}" if inside and inside != error.where else str(path)
         raise UsageError(error.message, where=place, remedy=error.remedy or "Get the file again.") from error
     except BaseException:
-        temporary.cleanup()
+        unpacked.close()
         raise
 
 

@@ -170,6 +170,7 @@ def test_a_csv_of_ones_own_takes_the_place_of_the_data(guide, tmp_path):
     assert "140 rows, 3 columns" in said
     assert session.recipe.settings["dataset.path"] == str(path)
     assert "run own-csv" in said
+    assert f"--set dataset.path={path} " in said
     assert "dataset.algorithm=linear-learner" in said
 
 

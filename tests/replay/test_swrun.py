@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import subprocess
+import sys
+import tempfile
 import zipfile
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from sagewizard.engine import recording, swrun
+from sagewizard.engine import recording, swrun, unpacked
 from sagewizard.errors import UsageError
 
 MEMBERS = {"journal.jsonl": b"{}\n" * 50, "results/evaluation.json": b"[1]"}
@@ -220,3 +225,27 @@ def test_an_encrypted_file_is_refused(tmp_path):
     path.write_bytes(bytes(data))
     assert "encrypted" in refused(path)
     assert zipfile.is_zipfile(io.BytesIO(bytes(data)))
+
+
+def test_what_a_killed_process_unpacked_is_cleared_and_what_is_in_use_stays(tmp_path, monkeypatch, shipped):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    begin = (
+        "from sagewizard.engine.unpacked import Unpacked; made = Unpacked(); print(made.path, flush=True); "
+    )
+    with (
+        recording.open_file(shipped["vertebral-xgboost"]) as mine,
+        subprocess.Popen(
+            [sys.executable, "-c", f"{begin}input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**os.environ, "TMPDIR": str(tmp_path)}, text=True,
+        ) as other,
+    ):  # fmt: skip
+        left = Path(other.stdout.readline().strip())
+        assert left.is_dir()
+        unpacked.clear(tmp_path)
+        assert left.is_dir()
+        other.kill()
+        other.wait()
+        with recording.open_file(shipped["vertebral-xgboost"]):
+            assert not left.exists()
+            assert mine.folder.is_dir()
+    assert list(tmp_path.iterdir()) == []
