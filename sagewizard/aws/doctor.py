@@ -142,14 +142,21 @@ def _identity(account: Account, profile: str | None, clock: Clock, source: str) 
         elif any(words in str(cause) for words in _SKEWED_WORDS):
             yield Finding("clock", "failed", "this machine's clock differs too much from AWS's", _SET_CLOCK)
         elif isinstance(error, CredentialsError):
-            # There is no run yet that could go on.
-            remedy = error.remedy.partition(" Then resume the run")[0]
-            yield Finding("credentials", "failed", f"{source}: {error.message}", remedy)
+            yield Finding("credentials", "failed", f"{source}: {error.message}", _without_run(error))
         else:
-            yield _failed("identity", error)
+            yield Finding("credentials", "ok", f"{source}; AWS could not be asked whether it takes them")
+            yield Finding("identity", "failed", error.message, _without_run(error))
         return
     yield Finding("identity", "ok", f"{account.identity.arn} in the account {account.identity.account_id}")
     yield _clock(told.get("date", ""), clock.now())
+
+
+def _without_run(error: SageWizardError) -> str:
+    """Return a remedy without what it says of a run: there is none that could go on."""
+    told = error.remedy
+    for words in (" Then resume the run", "; then resume the run"):
+        told = told.partition(words)[0]
+    return f"{told.rstrip('.')}."
 
 
 def _clock(date: str, now: float) -> Finding:
