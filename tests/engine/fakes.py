@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import io
 from collections import Counter
 from pathlib import Path
@@ -16,6 +17,7 @@ import orjson
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
 
 from sagewizard.target import Credentials, Price
 
@@ -107,6 +109,34 @@ class FakeTarget:
         return datetime.datetime.fromtimestamp(self.clock.now(), tz=datetime.UTC)
 
 
+_KEPT = ("Tags", "modified", "start")
+
+
+@functools.cache
+def model(service: str) -> ServiceModel:
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
+
+
+def check_shape(service: str, operation: str, given: object, *, inward: bool) -> None:
+    """Hold a request, or what an answer has, to botocore's own model of the service: nothing is invented."""
+    known = model(service)
+    if operation not in known.operation_names or not isinstance(given, dict):
+        return  # a managed transfer, or the body of a reply
+    shapes = known.operation_model(operation)
+    shape = shapes.input_shape if inward else shapes.output_shape
+    members = set(shape.members) if shape is not None else set()
+    if not inward:
+        # What a fake leaves out is its own affair; bodies are streams of its own kind.
+        streams = {name for name in members if shape.members[name].type_name == "blob"}
+        given = {name: value for name, value in given.items() if name not in streams}
+    unknown = set(given) - members - {"ResponseMetadata"}
+    assert not unknown, f"{service} {operation} has no {unknown}"
+    if shape is not None:
+        report = ParamValidator().validate({k: v for k, v in given.items() if k in members}, shape)
+        wrong = [error for error in report._errors if inward or error[0] != "missing required field"]
+        assert not wrong, f"{service} {operation}: {report.generate_report()}"
+
+
 class _Client:
     def __init__(self, target: FakeTarget, service: str) -> None:
         self._target = target
@@ -123,7 +153,12 @@ class _Client:
             waiting = target.faults.get(operation)
             if waiting:
                 raise waiting.pop(0)
+            check_shape(self._service, operation, parameters, inward=True)
             answer = getattr(_Operations, operation)(target, *args, **parameters)
+            if operation.startswith("Describe"):
+                # What was asked for is kept whole, with marks of the fake's own; the service tells less.
+                answer = {name: value for name, value in answer.items() if name not in _KEPT}
+            check_shape(self._service, operation, answer, inward=False)
             waiting = target.after.get(operation)
             if waiting:
                 raise waiting.pop(0)
