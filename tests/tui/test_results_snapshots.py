@@ -16,16 +16,24 @@ KINDS = {
 }
 """What the panes of other kinds of models are called in the pictures: their recorded run, and the place."""
 PLACES = ("predict", "transform", "evaluate", "teardown")
-sizes = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-colours = pytest.mark.parametrize("no_color", [False, True], ids=["dark", "nocolor"])
+LOOKS = [((80, 24), False), ((80, 24), True), ((120, 40), False), ((120, 40), True)]
+# The large one without colours is like the small one: `make thorough` draws it.
+looks = pytest.mark.parametrize(
+    ("size", "no_color"),
+    [
+        pytest.param(*look, marks=pytest.mark.thorough if look == LOOKS[-1] else (), id=name)
+        for look, name in zip(
+            LOOKS, ("80x24-dark", "80x24-nocolor", "120x40-dark", "120x40-nocolor"), strict=True
+        )
+    ],
+)
 
 
 def named(what, size, no_color):
     return f"{what}-{size[0]}x{size[1]}-{'nocolor' if no_color else 'dark'}"
 
 
-@colours
-@sizes
+@looks
 def test_results_panes_looks_as_recorded(
     recorded, frozen, shot, settled, wait_until, snapshots, size, no_color
 ):
@@ -52,8 +60,7 @@ def test_results_panes_looks_as_recorded(
     shot(recorded, frozen, size, no_color, body)
 
 
-@colours
-@sizes
+@looks
 def test_resources_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size, no_color):
     async def body(app, pilot):
         await settled(app, pilot)
@@ -69,8 +76,7 @@ def on_screen(app, kind):
     return isinstance(app.screen, kind)
 
 
-@colours
-@sizes
+@looks
 def test_compare_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size, no_color):
     import dataclasses
 
@@ -92,8 +98,7 @@ def test_compare_looks_as_recorded(recorded, frozen, shot, settled, wait_until, 
     shot(recorded, frozen, size, no_color, body)
 
 
-@colours
-@sizes
+@looks
 def test_other_kinds_looks_as_recorded(
     recorded_kinds, frozen, shot, settled, wait_until, snapshots, size, no_color
 ):

@@ -8,6 +8,17 @@ from sagewizard.tui.screens.home import HomeScreen
 from sagewizard.tui.screens.run import RunScreen
 
 SIZES = [(80, 24), (120, 40)]
+LOOKS = [((80, 24), False), ((80, 24), True), ((120, 40), False), ((120, 40), True)]
+# The large one without colours is like the small one: `make thorough` draws it.
+looks = pytest.mark.parametrize(
+    ("size", "no_color"),
+    [
+        pytest.param(*look, marks=pytest.mark.thorough if look == LOOKS[-1] else (), id=name)
+        for look, name in zip(
+            LOOKS, ("80x24-dark", "80x24-nocolor", "120x40-dark", "120x40-nocolor"), strict=True
+        )
+    ],
+)
 PLACES = ("dataset", "preview", "prepare", "algorithm", "train", "deploy")
 
 
@@ -38,8 +49,7 @@ async def run_screen(app, pilot, wait_until, settled):
     await settled(app, pilot)
 
 
-@pytest.mark.parametrize("no_color", [False, True], ids=["dark", "nocolor"])
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+@looks
 def test_home_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size, no_color):
     async def body(app, pilot):
         await home(app, pilot, wait_until, settled)
@@ -48,8 +58,7 @@ def test_home_looks_as_recorded(recorded, frozen, shot, settled, wait_until, sna
     shot(recorded, frozen, size, no_color, body)
 
 
-@pytest.mark.parametrize("no_color", [False, True], ids=["dark", "nocolor"])
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+@looks
 def test_run_panes_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size, no_color):
     async def body(app, pilot):
         await run_screen(app, pilot, wait_until, settled)
@@ -62,8 +71,7 @@ def test_run_panes_looks_as_recorded(recorded, frozen, shot, settled, wait_until
     shot(recorded, frozen, size, no_color, body)
 
 
-@pytest.mark.parametrize("no_color", [False, True], ids=["dark", "nocolor"])
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+@looks
 def test_readers_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size, no_color):
     async def body(app, pilot):
         await run_screen(app, pilot, wait_until, settled)
