@@ -77,7 +77,17 @@ if __name__ == "__main__":
     root = Path(__file__).resolve().parents[2]
     sys.exit(
         subprocess.call(
-            [sys.executable, "-m", "pytest", "-q", "tests/tui", "-k", "looks_as_recorded", "-m", "not faults"],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "tests/tui",
+                "-k",
+                "looks_as_recorded",
+                "-m",
+                "not faults",
+            ],
             env={**os.environ, WRITING: "1"},
             cwd=root,
         )
