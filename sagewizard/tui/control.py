@@ -18,6 +18,7 @@ from sagewizard.clock import Clock, SystemClock
 from sagewizard.errors import CancelledError, SageWizardError, UsageError
 from sagewizard.tui import model as topics
 from sagewizard.tui.model import RunModel
+from sagewizard.tui.views import Problem, StepView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -102,7 +103,7 @@ class RunControl:
         self.model.recipe, self.model.title = recipe.name, recipe.title
         self.model.target, self.model.simulated = target, target != "aws"
         self.model.steps = {
-            name: topics.StepView(name, number, text=recipe.text(name))
+            name: StepView(name, number, text=recipe.text(name))
             for number, name in enumerate(recipe.steps, start=1)
         }
 
@@ -449,7 +450,7 @@ class RunControl:
             return set()
         self.model.running = False
         if not isinstance(error, CancelledError):
-            self.model.error = topics.Problem(
+            self.model.error = Problem(
                 type(error).__name__, error.message, error.remedy, error.where, self.model.next_step(), True
             )
         return {topics.RUN, topics.ERROR, topics.STEPS}

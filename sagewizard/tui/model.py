@@ -21,9 +21,21 @@ Topics (constants of this module):
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
+
+from sagewizard.tui.views import (
+    Call,
+    JobView,
+    LogBuffer,
+    LogLine,
+    Metric,
+    Problem,
+    Progress,
+    ResourceView,
+    StepView,
+    Transition,
+    Tuning,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,7 +56,6 @@ if TYPE_CHECKING:
         StepText,
     )
     from sagewizard.outcome_events import ClustersMeasured, CrossValidated, ThresholdsCompared
-    from sagewizard.tuning_events import Trial, TuningPlanned
 
 RUN: Final = "run"
 STEPS: Final = "steps"
@@ -68,181 +79,15 @@ ALL_TOPICS: Final = frozenset(
      EVALUATION, TUNING, WARNING, ERROR, OPTIONS)
 )  # fmt: skip
 
-LOG_LINES: Final = 10_000
-"""Lines kept for the screen; all of them are in the run's journal."""
-
-Status = Literal["waiting", "running", "done", "skipped", "failed", "stopped"]
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a step is: `done` of `total` in `unit` (bytes, rows, requests); total None when unknown."""
-
-    message: str
-    done: float = 0.0
-    total: float | None = None
-    unit: str = ""
-
-    @property
-    def share(self) -> float | None:
-        """The share that is done, 0 to 1, or None when the total is not known."""
-        return min(1.0, self.done / self.total) if self.total else None
-
-
-@dataclass(slots=True)
-class StepView:
-    """One step: `number` from 1; `text` once it has started; `started` in seconds since the epoch."""
-
-    name: str
-    number: int
-    status: Status = "waiting"
-    text: StepText | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-    attempt: int = 1
-    started: float | None = None
-    seconds: float | None = None
-    summary: str = ""
-    outputs: dict[str, Any] = field(default_factory=dict)
-    progress: Progress | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """A job or an endpoint changed its status; `at` in seconds since the epoch, the target's own time."""
-
-    status: str
-    secondary: str
-    message: str
-    at: float
-
-
-@dataclass(slots=True)
-class JobView:
-    """A job or an endpoint as its status events tell it; `kind` is the ledger's, e.g. `training-job`."""
-
-    kind: str
-    name: str
-    step: str
-    transitions: list[Transition] = field(default_factory=list)
-
-    @property
-    def status(self) -> str:
-        """The newest status, e.g. `InProgress`, `InService`."""
-        return self.transitions[-1].status if self.transitions else ""
-
-    @property
-    def secondary(self) -> str:
-        """The newest secondary status, e.g. `Training`, or ""."""
-        return self.transitions[-1].secondary if self.transitions else ""
-
-    @property
-    def ended(self) -> bool:
-        """Whether it will not change by itself any more (InService counts as settled, not as ended)."""
-        return self.status in ("Completed", "Failed", "Stopped", "Deleted")
-
-    def at(self, status: str) -> float | None:
-        """When it first had this status or secondary status."""
-        return next((t.at for t in self.transitions if status in (t.status, t.secondary)), None)
-
-
-@dataclass(slots=True)
-class Metric:
-    """One metric of the newest training job: a point an epoch, in order, and its final value."""
-
-    name: str
-    points: list[tuple[int, float]] = field(default_factory=list)
-    final: float | None = None
-
-    @property
-    def last(self) -> float | None:
-        """The final value, else that of the newest epoch."""
-        return self.final if self.final is not None else (self.points[-1][1] if self.points else None)
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One line; `timestamp` in milliseconds since the epoch."""
-
-    job: str
-    text: str
-    timestamp: int
-
-
-class LogBuffer:
-    """The last 10,000 lines; `total` counts all that ever came, for readers to ask `since`."""
-
-    def __init__(self, keep: int = LOG_LINES) -> None:
-        self.lines: deque[LogLine] = deque(maxlen=keep)
-        self.total = 0
-
-    def extend(self, lines: Iterable[LogLine]) -> None:
-        """Take lines; the oldest ones give way."""
-        for line in lines:
-            self.lines.append(line)
-            self.total += 1
-
-    def since(self, total: int) -> list[LogLine]:
-        """Return the lines that came after `total` of them had come, as far as they are kept."""
-        new = min(self.total - total, len(self.lines))
-        if new <= 0:
-            return []
-        return [self.lines[index] for index in range(len(self.lines) - new, len(self.lines))]
-
-
-@dataclass(slots=True)
-class ResourceView:
-    """Something the run has made; `since` in seconds since the epoch, `hourly_usd` None: costs nothing.
-
-    `problem` says why a deletion failed, "" when none did.
-    """
-
-    kind: str
-    name: str
-    arn: str
-    since: float
-    hourly_usd: float | None
-    price_source: str
-    step: str
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """An API call and the step it belongs to ("" before the first one)."""
-
-    step: str
-    event: ApiCalled
-
-
-@dataclass(slots=True)
-class Tuning:
-    """A tuning job as its pane shows it: its plan, and the newest of each trial in the order of creation."""
-
-    job: str = ""
-    status: str = ""
-    objective_name: str = ""
-    maximize: bool = True
-    max_jobs: int = 0
-    best_name: str = ""
-    plan: TuningPlanned | None = None
-    trials: dict[str, Trial] = field(default_factory=dict)
-
-    @property
-    def best(self) -> Trial | None:
-        """The trial that is best so far, as the engine says."""
-        return self.trials.get(self.best_name)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why the run ended badly, in words for a person."""
-
-    error: str
-    message: str
-    remedy: str
-    where: str
-    step: str
-    resumable: bool
+_KEPT: Final = {
+    "DatasetLoaded": ("dataset", DATASET),
+    "PreviewMade": ("preview", PREVIEW),
+    "PredictionsCompared": ("comparison", PREDICTION),
+    "EvaluationMade": ("evaluation", EVALUATION),
+    "ThresholdsCompared": ("thresholds", EVALUATION),
+    "ClustersMeasured": ("clusters", EVALUATION),
+}
+"""Events that are shown as they are: where the newest one is kept, and the topic that changes."""
 
 
 class RunModel:
@@ -296,8 +141,6 @@ class RunModel:
             "StepSkipped": self._step_skipped,
             "StepProgressed": self._step_progressed,
             "StepFinished": self._step_finished,
-            "DatasetLoaded": self._dataset_loaded,
-            "PreviewMade": self._preview_made,
             "ApiCalled": self._api_called,
             "ResourceCreated": self._resource_created,
             "ResourceDeleted": self._resource_deleted,
@@ -307,13 +150,9 @@ class RunModel:
             "MetricReported": self._metric,
             "CostChanged": self._cost_changed,
             "PredictionMade": self._prediction,
-            "PredictionsCompared": self._compared,
-            "EvaluationMade": self._evaluated,
             "TuningPlanned": self._tuning_planned,
             "TrialReported": self._trial,
             "TuningChanged": self._tuning_changed,
-            "ThresholdsCompared": self._thresholds_compared,
-            "ClustersMeasured": self._clusters_measured,
             "CrossValidated": self._cross_validated,
             "Warned": self._warned,
             "Noted": self._noted,
@@ -326,7 +165,12 @@ class RunModel:
     def apply(self, event: Event) -> set[str]:
         """Fold one event in; return the topics that changed, none for a kind it does not know."""
         self.last_event_at = event.time
-        handler = self._handlers.get(type(event).__name__)
+        kind = type(event).__name__
+        if kind in _KEPT:
+            name, topic = _KEPT[kind]
+            setattr(self, name, event)
+            return {topic}
+        handler = self._handlers.get(kind)
         return handler(event) if handler is not None else set()
 
     # What panes ask
@@ -443,14 +287,6 @@ class RunModel:
         view.outputs, view.progress = event.outputs, None
         return {STEPS, PROGRESS}
 
-    def _dataset_loaded(self, event: Any) -> set[str]:
-        self.dataset = event
-        return {DATASET}
-
-    def _preview_made(self, event: Any) -> set[str]:
-        self.preview = event
-        return {PREVIEW}
-
     def _api_called(self, event: Any) -> set[str]:
         self.calls.append(Call(self.current, event))
         return {CALLS}
@@ -534,14 +370,6 @@ class RunModel:
         self.predictions.append(event)
         return {PREDICTION}
 
-    def _compared(self, event: Any) -> set[str]:
-        self.comparison = event
-        return {PREDICTION}
-
-    def _evaluated(self, event: Any) -> set[str]:
-        self.evaluation = event
-        return {EVALUATION}
-
     def _tuning_planned(self, event: Any) -> set[str]:
         self.tuning = Tuning(
             objective_name=event.objective, maximize=event.goal == "Maximize", max_jobs=event.jobs, plan=event
@@ -562,14 +390,6 @@ class RunModel:
         tuning.best_name = event.best
         tuning.trials = {trial.name: trial for trial in event.trials}
         return {TUNING}
-
-    def _thresholds_compared(self, event: Any) -> set[str]:
-        self.thresholds = event
-        return {EVALUATION}
-
-    def _clusters_measured(self, event: Any) -> set[str]:
-        self.clusters = event
-        return {EVALUATION}
 
     def _cross_validated(self, event: Any) -> set[str]:
         self.folds = event

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sagewizard.events import StepText
-from sagewizard.tui.model import StepView
 from sagewizard.tui.panes.train import TrainPane
+from sagewizard.tui.views import StepView
 
 if TYPE_CHECKING:
     from collections.abc import Callable

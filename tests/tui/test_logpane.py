@@ -7,7 +7,7 @@ import asyncio
 from textual.app import App
 
 from sagewizard.tui.bindings import bindings_for
-from sagewizard.tui.model import LogBuffer, LogLine
+from sagewizard.tui.views import LogBuffer, LogLine
 from sagewizard.tui.widgets.logpane import LogPane, level_of
 
 

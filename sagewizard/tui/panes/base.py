@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from sagewizard.tui.control import RunControl
-    from sagewizard.tui.model import RunModel, StepView
+    from sagewizard.tui.model import RunModel
+    from sagewizard.tui.views import StepView
 
 FRAME = frozenset((t.RUN, t.STEPS, t.PROGRESS, t.ERROR, t.OPTIONS, t.WARNING, t.RESOURCES))
 """The topics that the base's own parts depend on: a log line alone redraws none of them."""

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from sagewizard.engine.inventory import Proof
     from sagewizard.errors import SageWizardError
     from sagewizard.tui.control import RunControl
-    from sagewizard.tui.model import ResourceView, RunModel
+    from sagewizard.tui.model import RunModel
+    from sagewizard.tui.views import ResourceView
 
 BUCKET = "s3-prefix"
 WIDE = 100

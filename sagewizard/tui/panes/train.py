@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
-    from sagewizard.tui.model import JobView, RunModel
+    from sagewizard.tui.model import RunModel
+    from sagewizard.tui.views import JobView
 
 CHARTS: Final = (
     ("loss by epoch", ("objective_loss",)),

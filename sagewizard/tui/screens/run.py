@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from textual.widgets import OptionList
 
     from sagewizard.tui.control import RunControl
-    from sagewizard.tui.model import Problem, RunModel
+    from sagewizard.tui.model import RunModel
     from sagewizard.tui.replaying import ReplayControl
+    from sagewizard.tui.views import Problem
 
 LOG_SIZES = ("small", "half", "whole", "hidden")
 

@@ -20,7 +20,7 @@ from textual.widgets import Input, Static
 
 from sagewizard.render.cells import cell_width, clean
 from sagewizard.tui.bindings import bindings_for
-from sagewizard.tui.model import LOG_LINES
+from sagewizard.tui.views import LOG_LINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
-    from sagewizard.tui.model import LogLine
+    from sagewizard.tui.views import LogLine
 
 _LEVEL: Final = re.compile(
     r"\b(ERROR|CRITICAL|FATAL|WARNING|WARN|INFO|DEBUG)\b"

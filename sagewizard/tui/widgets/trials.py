@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sagewizard.engine.tuning_plan import TuningPlan
-    from sagewizard.tui.model import Tuning
+    from sagewizard.tui.views import Tuning
     from sagewizard.tuning_events import Trial, TuningPlanned
 
 PANEL = 34
