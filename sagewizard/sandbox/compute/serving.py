@@ -17,6 +17,7 @@ from sagewizard.sandbox.compute.launcher import SOCKET_PREFIX, SOCKETS_LINK, Lau
 from sagewizard.sandbox.compute.modeldata import fetch_model, single_container
 from sagewizard.sandbox.compute.unixhttp import NoAnswer, Pool, Reply, TimedOut
 from sagewizard.sandbox.containers.registry import with_script
+from sagewizard.sandbox.containers.script.packages import INSTALLING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ TIMEOUT_MESSAGE = (
     " metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
 )
 START_SECONDS = 60.0  # a container here has nothing to pull; the service allows 8 minutes
+LONGEST_START = 480.0  # while it installs what its requirements.txt asks for, a container has those 8 minutes
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 0.5, 30.0
 _STARTS = 3  # how often a container may end before it has ever answered
 _SOCKET_LIMIT = 100  # bytes of a path in sockaddr_un: 108 on Linux, 104 on macOS
@@ -298,6 +300,8 @@ class ModelServer:
         """Ask /ping until it answers 200; False when the process ended, time is up, or somebody cancelled."""
         clock, child = self.services.clock, self._child
         deadline = clock.monotonic() + self.start_seconds
+        latest = clock.monotonic() + LONGEST_START
+        folder = self._folder
         pause = 0.002
         pool = Pool(str(self._socket))
         while child is not None and child.alive and not self._stopping.is_set():
@@ -310,6 +314,8 @@ class ModelServer:
                     break
             except NoAnswer:
                 pass
+            if folder is not None and (folder / INSTALLING).exists():
+                deadline = min(clock.monotonic() + self.start_seconds, latest)
             if clock.monotonic() >= deadline or clock.wait(cancel, pause):
                 break
             pause = min(pause * 1.5, 0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import select
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sagewizard.clock import SystemClock
+from sagewizard.sandbox.compute import serving
 from sagewizard.sandbox.compute.serving import (
     ENDPOINT_LOG_GROUP,
     TIMEOUT_MESSAGE,
@@ -178,6 +180,27 @@ def test_a_container_that_never_gets_healthy_fails_the_ping_check(bench: Bench) 
         "The primary container for production variant AllTraffic did not pass the ping health check."
         " Please check CloudWatch logs for this endpoint."
     )
+
+
+def test_a_container_that_installs_what_it_needs_is_given_the_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = bench.server("echo", start_seconds=60.0)
+    launch = server._launch
+
+    def launch_and_install() -> bool:
+        done = launch()
+        assert server._folder is not None
+        mark = server._folder / serving.INSTALLING
+        mark.parent.mkdir()
+        mark.touch()
+        return done
+
+    hurrying = itertools.count(0.0, 20.0)  # after three looks a minute is over
+    monkeypatch.setattr(bench.services.clock, "monotonic", lambda: next(hurrying))
+    monkeypatch.setattr(server, "_launch", launch_and_install)
+    monkeypatch.setattr(serving, "LONGEST_START", 1e9)
+    assert server.start(threading.Event()) is None
 
 
 def test_a_container_that_ends_is_tried_three_times_and_logged(

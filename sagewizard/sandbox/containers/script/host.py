@@ -26,6 +26,10 @@ CODE_VARIABLE, PROGRAM_VARIABLE, FRAMEWORK_VARIABLE = (
 )
 
 
+TRY_VARIABLE = "SAGEWIZARD_TRY"
+MODULE_IS_MISSING = 75  # the exit code when something cannot be imported, and it was only to be tried
+
+
 class ScriptApplication:
     """Answers requests with the functions of a script, one request at a time as a worker of the toolkit."""
 
@@ -72,8 +76,23 @@ def load(environ: Mapping[str, str]) -> ScriptApplication:
 
 
 def main() -> int:
-    """Serve until told to stop."""
-    return serving.serve(lambda: load(os.environ))
+    """Serve until told to stop; MODULE_IS_MISSING where that was asked for and an import fails."""
+
+    def loaded() -> ScriptApplication:
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    found: ScriptApplication | Exception
+    try:
+        found = load(os.environ)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and os.environ.get(TRY_VARIABLE):
+            sys.stdout.write(f"Sandbox: {error}; requirements.txt is installed.\n")
+            sys.stdout.flush()
+            return MODULE_IS_MISSING
+        found = error
+    return serving.serve(loaded)
 
 
 if __name__ == "__main__":

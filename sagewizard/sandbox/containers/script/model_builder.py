@@ -28,13 +28,17 @@ _SCRIPT, _ONLY_IN_3 = "inference.py", b"sagemaker.serve.constants"
 _PACKAGE = "sagemaker-serve"  # on the index, the part of SDK 3 that these names belong to
 
 
+def packed(code: Path) -> bool:
+    """Tell whether ModelBuilder of SDK 3 packed a model's code."""
+    try:
+        return (code / PICKLE).is_file() and _ONLY_IN_3 in (code / _SCRIPT).read_bytes()
+    except OSError:
+        return False
+
+
 def provide(code: Path) -> bool:
     """Let a model's code import these, if ModelBuilder of SDK 3 packed it and that SDK is not installed."""
-    try:
-        packed = (code / PICKLE).is_file() and _ONLY_IN_3 in (code / _SCRIPT).read_bytes()
-    except OSError:
-        packed = False
-    if not packed:
+    if not packed(code):
         return False
     try:
         version(_PACKAGE)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sagewizard.sandbox.containers.script.world import World
 
 FOLDER = ".environment"
+INSTALLING = f"{FOLDER}/installing"  # is there, below a job's folder, while pip installs what it asked for
 TOOLKIT = Path(__file__).parent / "toolkit"
 _PACKAGE = Path(__file__).resolve().parents[4]
 _PIP = '#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
@@ -64,6 +65,15 @@ def requirements(path: Path) -> bool:
 
 def install(world: World, bin_folder: Path, path: Path, env: Mapping[str, str]) -> None:
     """Install a requirements.txt into the job's environment; AlgorithmError with pip's last words."""
+    mark = bin_folder.parent / Path(INSTALLING).name
+    mark.touch()
+    try:
+        _install(world, bin_folder, path, env)
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def _install(world: World, bin_folder: Path, path: Path, env: Mapping[str, str]) -> None:
     python = world.name(bin_folder / "python")
     command = [python, "-m", "pip", "install", "-r", path.name]
     sys.stdout.write(f"Installing dependencies from {path.name}: {' '.join(command)}\n")

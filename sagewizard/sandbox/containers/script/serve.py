@@ -1,7 +1,9 @@
 """The serving program of the framework images: finds the user's code and starts what serves with it.
 
 The code lies in the model's folder `code/`, or where SAGEMAKER_SUBMIT_DIRECTORY says (S3, or a folder below
-/opt/ml); SAGEMAKER_PROGRAM names the script. A requirements.txt beside it is installed first.
+/opt/ml); SAGEMAKER_PROGRAM names the script. A requirements.txt beside it is installed first; the one that
+ModelBuilder of SDK 3 writes, which names all that was imported where the model was built, only when something
+cannot be imported without it.
 """
 
 from __future__ import annotations
@@ -11,8 +13,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from sagewizard.sandbox.containers.contract import REAL_BASE, CustomerError, JobError, base_folder
-from sagewizard.sandbox.containers.script import images, packages, source
-from sagewizard.sandbox.containers.script.host import CODE_VARIABLE, FRAMEWORK_VARIABLE, PROGRAM_VARIABLE
+from sagewizard.sandbox.containers.script import images, model_builder, packages, source
+from sagewizard.sandbox.containers.script.host import (
+    CODE_VARIABLE,
+    FRAMEWORK_VARIABLE,
+    MODULE_IS_MISSING,
+    PROGRAM_VARIABLE,
+    TRY_VARIABLE,
+)
 from sagewizard.sandbox.containers.script.train import IMAGE_VARIABLE
 from sagewizard.sandbox.containers.script.world import FALLBACK_NOTE, open_world, run
 from sagewizard.sandbox.containers.serving import ACCEPT_VARIABLE
@@ -64,11 +72,15 @@ def serve(environ: Mapping[str, str]) -> int:
         "SM_MODEL_DIR": f"{world.root}/model",
     }
     env = world.environment(environ, extra, [world.name(code)])
+    python = world.name(programs / "python")
+    command = world.command([python, "-m", "sagewizard.sandbox.containers.script.host"], base)
+    if wanted and model_builder.packed(code):
+        tried = run(command, {**env, TRY_VARIABLE: "1"}, base).code
+        if tried != MODULE_IS_MISSING:
+            return tried
     if wanted:
         packages.install(world, programs, asked, env)
-    python = world.name(programs / "python")
-    command = [python, "-m", "sagewizard.sandbox.containers.script.host"]
-    return run(world.command(command, base), env, base).code
+    return run(command, env, base).code
 
 
 def _code(base: Path, environ: Mapping[str, str]) -> Path:

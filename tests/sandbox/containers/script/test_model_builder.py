@@ -8,11 +8,13 @@ import io
 import json
 import pickle
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from sagewizard.sandbox.containers.script import host, packages, serve
 from sagewizard.sandbox.containers.script import model_builder as stand_in
 
 WRAPPERS = "sagemaker.serve.builder.schema_builder"
@@ -123,3 +125,60 @@ def test_the_class_of_a_model_says_which_framework_it_is_of(provided):
         "",
     )
     assert detector._detect_framework_and_version("<class 'torch.nn.Module'>") == ("pytorch", "")
+
+
+@pytest.mark.parametrize(
+    ("script", "codes", "seen"),
+    [
+        ("import sagemaker.serve.constants", [0], ["try"]),
+        ("import sagemaker.serve.constants", [1], ["try"]),
+        ("import sagemaker.serve.constants", [host.MODULE_IS_MISSING, 0], ["try", "install", "serve"]),
+        ("import anything", [0], ["install", "serve"]),
+    ],
+)
+def test_what_model_builder_asks_for_is_installed_only_when_something_is_missing(
+    tmp_path, monkeypatch, script, codes, seen
+):
+    code = tmp_path / "model" / "code"
+    code.mkdir(parents=True)
+    pack(code, script)
+    code.joinpath("requirements.txt").write_text("everything==1.0\n", encoding="utf-8")
+    calls, left = [], list(codes)
+
+    def run(command, env, folder):
+        calls.append("try" if host.TRY_VARIABLE in env else "serve")
+        return SimpleNamespace(code=left.pop(0))
+
+    world = SimpleNamespace(
+        shown=True, root="/opt/ml", name=str, command=lambda command, folder: command,
+        environment=lambda environ, extra, path: dict(extra),
+    )  # fmt: skip
+    monkeypatch.setattr(serve, "open_world", lambda base, environ: world)
+    monkeypatch.setattr(serve, "run", run)
+    monkeypatch.setattr(packages, "create", lambda base, with_pip: base / "bin")
+    monkeypatch.setattr(packages, "install", lambda *given: calls.append("install"))
+    image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2-cpu-py3"
+    environ = {
+        "SAGEMAKER_BASE_DIR": str(tmp_path),
+        "SAGEWIZARD_IMAGE": image,
+        "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+    }
+    assert (serve.serve(environ), calls) == (codes[-1], seen)
+
+
+def test_a_host_that_only_tries_says_what_is_missing(tmp_path, monkeypatch, capsys):
+    tmp_path.joinpath("inference.py").write_text("import of_nobody_at_all\n", encoding="utf-8")
+    for name, value in (
+        (host.CODE_VARIABLE, str(tmp_path)), (host.PROGRAM_VARIABLE, "inference.py"),
+        (host.FRAMEWORK_VARIABLE, "sklearn"), ("SAGEMAKER_BASE_DIR", str(tmp_path)),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv(host.TRY_VARIABLE, "1")
+    sys.modules.pop("inference", None)
+    assert host.main() == host.MODULE_IS_MISSING
+    assert "No module named 'of_nobody_at_all'; requirements.txt is installed." in capsys.readouterr().out
+    monkeypatch.delenv(host.TRY_VARIABLE)
+    monkeypatch.setenv("SAGEWIZARD_BIND_UNIX", str(tmp_path / "s"))
+    assert host.main() == 1
+    assert "The model cannot be served" in capsys.readouterr().out
