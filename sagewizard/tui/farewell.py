@@ -39,7 +39,23 @@ def farewell(control: RunControl) -> list[str]:
         lines += ["Alive, of other runs:", *map(_line, others[:SHOWN])]
         lines += [f"  and {len(others) - SHOWN} more"] if len(others) > SHOWN else []
         lines.append("See all with `sagewizard resources`.")
+    price = _billed(alive)
+    if price:
+        from sagewizard.tui.words import per_hour
+
+        lines.append(f"What is alive on AWS costs {per_hour(price)} until it is deleted.")
     return lines
+
+
+def exit_code(control: RunControl, code: int) -> int:
+    """Return 5 when the app is left while AWS goes on billing something, as every command does."""
+    from sagewizard.exit_codes import ExitCode
+
+    return int(ExitCode.BILLABLE_REMAINS) if code == 0 and _billed(_alive(control)) else code
+
+
+def _billed(alive: list[Entry]) -> float:
+    return sum(entry.hourly_usd or 0.0 for entry in alive if entry.target == "aws")
 
 
 def _line(entry: Entry) -> str:

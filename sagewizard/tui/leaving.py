@@ -36,7 +36,7 @@ def end(control: RunControl, code: int = 0) -> NoReturn:
     apart, half a second that nobody has to wait for. What threads do is safe to leave at any moment.
     """
     try:
-        from sagewizard.tui.farewell import farewell
+        from sagewizard.tui.farewell import exit_code, farewell
 
         control.settle(SETTLE)
         # Where Textual still holds `sys.stdout` the shell is behind the original one.
@@ -46,6 +46,7 @@ def end(control: RunControl, code: int = 0) -> NoReturn:
             for line in farewell(control):
                 shell.write(f"{line}\n")
             shell.flush()
+        code = exit_code(control, code)
     except Exception:  # this process must not come back from here: its threads would hold it
         traceback.print_exc(file=sys.__stderr__)
         code = 1

@@ -12,7 +12,7 @@ from sagewizard.settings import Settings
 from sagewizard.targets import open_target
 from sagewizard.tui.app import SageWizardApp
 from sagewizard.tui.control import RunControl
-from sagewizard.tui.farewell import farewell
+from sagewizard.tui.farewell import exit_code, farewell
 from sagewizard.tui.screens.home import HomeScreen
 from sagewizard.tui.screens.modals import QuitGuard
 from sagewizard.tui.screens.run import RunScreen
@@ -54,6 +54,19 @@ def alive(settings):
 def told(lines):
     """Return what the lines on the shell name as alive."""
     return {line.split()[1] for line in lines if line.startswith("  ")}
+
+
+@pytest.mark.parametrize(("target", "code"), [("sandbox", 0), ("aws", 5)])
+def test_what_aws_goes_on_billing_is_the_last_word_and_exit_code_5(settings, target, code):
+    Ledger(settings.ledger).intend(
+        run_id="20261121-000000-abcd", target=target, account="123456789012", region="us-east-1",
+        kind="endpoint", name="sw-e", now=0.0, hourly_usd=0.115,
+    )  # fmt: skip
+    control = RunControl(settings)
+    said = farewell(control)
+    assert (said[-1] == "What is alive on AWS costs $0.115/h until it is deleted.") == (code == 5)
+    assert exit_code(control, 0) == code
+    assert exit_code(control, 1) == 1
 
 
 @pytest.mark.slow

@@ -284,8 +284,10 @@ def test_teardown_deletes_one_then_all_and_proves_it(sandbox_settings, engine, w
         model = app.control.model
         await pilot.press("s")
         await wait_until(pilot, lambda: isinstance(app.screen, StepSettings))
-        await wait_until(pilot, lambda: isinstance(app.focused, Input))
-        assert app.focused.parent.option.path == "deploy.ttl"
+        await wait_until(
+            pilot,
+            lambda: isinstance(app.focused, Input) and app.focused.parent.option.path == "deploy.ttl",
+        )
         app.focused.value = "soon"
         await wait_until(pilot, lambda: "not a length of time such as 2h" in shown(app))
         app.focused.value = "2h"
