@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sagewizard import algorithms
@@ -71,7 +72,7 @@ class Recipe:
         """The names of all steps in the file, in order."""
         return tuple(step.step for step in self.file.steps)
 
-    @property
+    @cached_property
     def task(self) -> Task:
         """What is predicted, whatever the algorithm calls it; "" for a script that does not say."""
         section = self.file.algorithm
@@ -82,7 +83,7 @@ class Recipe:
         """The version of the algorithm's image; None for the catalogue's default."""
         return self.file.algorithm.version
 
-    @property
+    @cached_property
     def threshold(self) -> float | None:
         """The threshold that was asked for; None for the model's own."""
         value = self.value("evaluate.threshold")
@@ -110,6 +111,11 @@ class Recipe:
 
     def options(self) -> dict[str, Option]:
         """Return everything that can be set in this recipe, by path."""
+        return dict(self._options)
+
+    @cached_property
+    def _options(self) -> dict[str, Option]:
+        # Kept, because each row of a test split asks for the threshold: a millisecond for each of 10,000.
         from sagewizard.recipe import tuning
         from sagewizard.recipe.ranges import named
 
