@@ -87,6 +87,10 @@ def test_a_run_that_failed_goes_on_to_its_end_when_the_trouble_is_over(world, dr
     world.follow(plan)
     end = list(engine.run(recipe))[-1]
     world.follow(None)
+    if isinstance(end, ev.RunFinished) and drive.ENDS[plan][0] == drive.EITHER:
+        # On a busy machine a job may have ended before it could be stopped.
+        drive.tear_down(engine, end.run_id)
+        return
     assert isinstance(end, ev.RunFailed), end
     assert end.resumable
     again = list(engine.run(recipe, run_id=end.run_id))[-1]
