@@ -12,14 +12,13 @@ from sagewizard.sandbox.control import (
     endpoint_configs,
     endpoints,
     models,
+    plain_supervisor,
     processing_jobs,
-    processing_supervisor,
     service_model,
     tags,
     training_jobs,
     training_supervisor,
     transform_jobs,
-    transform_supervisor,
     tuning_jobs,
     tuning_supervisor,
 )
@@ -213,8 +212,8 @@ class SageMakerApplication:
         self._control.compute.warm()
         tuning = tuning_supervisor.unfinished(self._control.repository)
         training_supervisor.recover(self._control.repository)
-        transform_supervisor.recover(self._control.repository)
-        processing_supervisor.recover(self._control.repository)
+        for kind in (transform_jobs.KIND, processing_jobs.KIND):
+            plain_supervisor.recover(self._control.repository, kind)
         for job in tuning:
             self._control.tuners.start(self._control, job)
         self._control.hosting.recover()

@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.sandbox.compute.processing_job import ROOT, relative
-from sagewizard.sandbox.control import checks, processing_supervisor
-from sagewizard.sandbox.control.listing import ListRules, list_resources
-from sagewizard.sandbox.control.protocol import ResourceInUse, ResourceLimitExceeded, ValidationException
-from sagewizard.sandbox.control.resources import PROCESSING_JOB, AlreadyExists, Missing, Resource
+from sagewizard.sandbox.control import checks
+from sagewizard.sandbox.control.plain_jobs import PlainJobs
+from sagewizard.sandbox.control.plain_supervisor import Plain
+from sagewizard.sandbox.control.protocol import ResourceLimitExceeded, ValidationException
+from sagewizard.sandbox.control.resources import PROCESSING_JOB, Missing, Resource
 
 if TYPE_CHECKING:
+    import threading
+
+    from sagewizard.sandbox.control.compute import OnStatus, ProcessingOutcome
     from sagewizard.sandbox.control.context import Control
 
 MOST_INSTANCES = 8
 _DAY = 86_400
-_TERMINAL = ("Completed", "Failed", "Stopped")
 _ECHOED = (
     "ProcessingInputs",
     "ProcessingOutputConfig",
@@ -45,17 +48,7 @@ def create_processing_job(control: Control, region: str, request: dict[str, Any]
     _check_inputs(control, region, request)
     _check_outputs(request)
     request.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": _DAY})
-    try:
-        job = control.repository.create(
-            region, PROCESSING_JOB, name, "InProgress", {"request": request}, tags
-        )
-    except AlreadyExists as taken:
-        raise ResourceInUse(
-            "Job name must be unique within an AWS account and region, and a job with this name already"
-            f" exists ({taken.resource.arn})"
-        ) from None
-    processing_supervisor.submit(control, job)
-    return {"ProcessingJobArn": job.arn}
+    return _JOBS.create(control, region, name, {"request": request}, tags)
 
 
 def _check_cluster(cluster: dict[str, Any]) -> None:
@@ -119,60 +112,21 @@ def _check_path(what: str, name: str, path: str) -> None:
         )
 
 
-def describe_processing_job(control: Control, region: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Answer everything known of a job."""
-    job = checks.found(control, region, PROCESSING_JOB, request["ProcessingJobName"])
-    output: dict[str, Any] = {
-        "ProcessingJobName": job.name,
-        "ProcessingJobArn": job.arn,
-        "ProcessingJobStatus": job.status,
-        "CreationTime": job.created,
-        "LastModifiedTime": job.modified,
-    }
-    output |= {member: job.body["request"][member] for member in _ECHOED if member in job.body["request"]}
-    output |= {
-        member: job.body[member]
-        for member in ("FailureReason", "ExitMessage", "ProcessingStartTime", "ProcessingEndTime")
-        if member in job.body
-    }
-    return output
+def _run(
+    control: Control, job: Resource, request: dict[str, Any], on_status: OnStatus, stop: threading.Event
+) -> ProcessingOutcome:
+    return control.compute.process(request, on_status, stop)
 
 
-def _summary(job: Resource) -> dict[str, Any]:
-    summary: dict[str, Any] = {
-        "ProcessingJobName": job.name,
-        "ProcessingJobArn": job.arn,
-        "CreationTime": job.created,
-        "LastModifiedTime": job.modified,
-        "ProcessingJobStatus": job.status,
-    }
-    known = ("ProcessingEndTime", "FailureReason", "ExitMessage")
-    return summary | {member: job.body[member] for member in known if member in job.body}
-
-
-_LIST = ListRules(PROCESSING_JOB, "ProcessingJobSummaries", _summary, inclusive_after=False)
-
-
-def list_processing_jobs(control: Control, region: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Answer one page of jobs."""
-    return list_resources(control.repository, region, request, _LIST)
+KIND = Plain(PROCESSING_JOB, "Processing", _run, "Processing")
+_JOBS = PlainJobs(KIND, _ECHOED, ("FailureReason", "ExitMessage"), modified=True)
+describe_processing_job = _JOBS.describe
+list_processing_jobs = _JOBS.list
 
 
 def stop_processing_job(control: Control, region: str, request: dict[str, Any]) -> None:
     """Ask a running job to stop: its containers get SIGTERM and two minutes."""
-    name = request["ProcessingJobName"]
-
-    def stopping(job: Resource) -> bool:
-        if job.status in _TERMINAL:
-            raise ValidationException(
-                f"The request was rejected because the processing job is in status {job.status}"
-            )
-        changed = job.status != "Stopping"
-        job.status = "Stopping"
-        return changed
-
     try:
-        job = control.repository.change(region, PROCESSING_JOB, name, stopping)
+        _JOBS.stop(control, region, request)
     except Missing as missing:
-        raise checks.not_found(PROCESSING_JOB, str(missing), name) from None
-    control.jobs.stop((region, PROCESSING_JOB, job.name))
+        raise checks.not_found(PROCESSING_JOB, str(missing), request["ProcessingJobName"]) from None

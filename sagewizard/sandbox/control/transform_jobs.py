@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.sandbox.control import checks, transform_supervisor
-from sagewizard.sandbox.control.listing import ListRules, list_resources
-from sagewizard.sandbox.control.protocol import ResourceInUse, ValidationException
-from sagewizard.sandbox.control.resources import MODEL, TRANSFORM_JOB, AlreadyExists, Missing, Resource
+from sagewizard.sandbox.control import checks
+from sagewizard.sandbox.control.plain_jobs import PlainJobs
+from sagewizard.sandbox.control.plain_supervisor import Plain
+from sagewizard.sandbox.control.protocol import ValidationException
+from sagewizard.sandbox.control.resources import MODEL, TRANSFORM_JOB, Missing, Resource
 
 if TYPE_CHECKING:
+    import threading
+
+    from sagewizard.sandbox.control.compute import OnStatus, TransformOutcome
     from sagewizard.sandbox.control.context import Control
 
 _MAX_PAYLOAD_MB = 100
-_TERMINAL = ("Completed", "Failed", "Stopped")
 _ECHOED = (
     "ModelName",
     "MaxConcurrentTransforms",
@@ -44,15 +47,7 @@ def create_transform_job(control: Control, region: str, request: dict[str, Any])
     checks.input_objects(control, region, source["S3Uri"], source["S3DataType"], role)
     # The job keeps the model as it is now: deleting the model later must not change a job that was accepted.
     body = {"request": request, "model": model.body["request"]}
-    try:
-        job = control.repository.create(region, TRANSFORM_JOB, name, "InProgress", body, tags)
-    except AlreadyExists as taken:
-        raise ResourceInUse(
-            "Job name must be unique within an AWS account and region, and a job with this name already"
-            f" exists ({taken.resource.arn})"
-        ) from None
-    transform_supervisor.submit(control, job)
-    return {"TransformJobArn": job.arn}
+    return _JOBS.create(control, region, name, body, tags)
 
 
 def _fill_defaults(request: dict[str, Any]) -> None:
@@ -100,58 +95,22 @@ def _media_type(text: str | None) -> str:
     return (text or "").partition(";")[0].strip().lower()
 
 
-def describe_transform_job(control: Control, region: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Answer everything known of a job."""
-    job = checks.found(control, region, TRANSFORM_JOB, request["TransformJobName"])
-    output: dict[str, Any] = {
-        "TransformJobName": job.name,
-        "TransformJobArn": job.arn,
-        "TransformJobStatus": job.status,
-        "CreationTime": job.created,
-    }
-    output |= {member: job.body["request"][member] for member in _ECHOED if member in job.body["request"]}
-    output |= {
-        member: job.body[member]
-        for member in ("FailureReason", "TransformStartTime", "TransformEndTime")
-        if member in job.body
-    }
-    return output
+def _run(
+    control: Control, job: Resource, request: dict[str, Any], on_status: OnStatus, stop: threading.Event
+) -> TransformOutcome:
+    return control.compute.transform(request, job.body["model"], on_status, stop)
 
 
-def _summary(job: Resource) -> dict[str, Any]:
-    summary: dict[str, Any] = {
-        "TransformJobName": job.name,
-        "TransformJobArn": job.arn,
-        "CreationTime": job.created,
-        "LastModifiedTime": job.modified,
-        "TransformJobStatus": job.status,
-    }
-    return summary | {m: job.body[m] for m in ("TransformEndTime", "FailureReason") if m in job.body}
-
-
-_LIST = ListRules(TRANSFORM_JOB, "TransformJobSummaries", _summary, inclusive_after=False)
-
-
-def list_transform_jobs(control: Control, region: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Answer one page of jobs."""
-    return list_resources(control.repository, region, request, _LIST)
+KIND = Plain(TRANSFORM_JOB, "Transform", _run, "Transforming")
+_JOBS = PlainJobs(KIND, _ECHOED)
+describe_transform_job = _JOBS.describe
+list_transform_jobs = _JOBS.list
 
 
 def stop_transform_job(control: Control, region: str, request: dict[str, Any]) -> None:
     """Ask a running job to stop; what it has not finished is not stored."""
-    name = request["TransformJobName"]
-
-    def stopping(job: Resource) -> bool:
-        if job.status in _TERMINAL:
-            raise ValidationException(
-                f"The request was rejected because the transform job is in status {job.status}"
-            )
-        changed = job.status != "Stopping"
-        job.status = "Stopping"
-        return changed
-
     try:
-        job = control.repository.change(region, TRANSFORM_JOB, name, stopping)
+        _JOBS.stop(control, region, request)
     except Missing:
+        name = request["TransformJobName"]
         raise ValidationException(f"Could not find job to update with name: {name}") from None
-    control.jobs.stop((region, TRANSFORM_JOB, job.name))
