@@ -62,3 +62,9 @@ def data_folder():
     if not (DATA / "mnist" / "mnist.pkl.gz").is_file():
         pytest.skip(f"no datasets in {DATA}; set SAGEWIZARD_TEST_DATA")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Where the real datasets are, if they are."""
+    return DATA

@@ -79,9 +79,12 @@ def frozen():
     return FrozenClock()
 
 
-async def until(pilot, condition, *, seconds: float = 30.0):
-    """Wait until something holds; fails with the text of the screen when it never does."""
-    for _ in range(int(seconds / 0.02)):
+async def until(pilot, condition, *, seconds: float = 120.0):
+    """Wait until something holds; fails with the text of the screen when it never does.
+
+    Two minutes at least: a machine that is busy with other things needs them, and nobody else waits.
+    """
+    for _ in range(int(max(120.0, seconds) / 0.02)):
         if condition():
             await pilot.pause()
             return

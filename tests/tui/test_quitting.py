@@ -30,7 +30,7 @@ def held(monkeypatch):
         real(self, event, generation)
         if event.kind == "step_started" and event.step == place["step"]:
             place["reached"] = True
-            assert self._cancel.wait(30), "nobody left"
+            assert self._cancel.wait(120), "nobody left"
 
     monkeypatch.setattr(RunControl, "_post_event", post)
     return place

@@ -397,7 +397,7 @@ class Tuning:
 
     def wait(self) -> None:
         for tuner in list(self.sandbox.app._control.tuners._tuners.values()):
-            tuner.thread.join(30)
+            tuner.thread.join(120)
             assert not tuner.thread.is_alive()
         self.sandbox.settle()
 

@@ -71,7 +71,7 @@ def test_as_many_requests_at_a_time_as_the_configuration_says_and_in_order(servi
     queue = Queue(services, config, model, backlog, ENDPOINT)
     requests = [queue.accept(location(number), {}, 60.0) for number in range(4)]
     for _ in range(most):
-        assert model.arrived.acquire(timeout=10)
+        assert model.arrived.acquire(timeout=120)
     model.may_answer.set()
     assert [read(services, each) for each in requests] == [b"BODY 0", b"BODY 1", b"BODY 2", b"BODY 3"]
     settle(backlog)
@@ -83,7 +83,7 @@ def test_what_waits_when_a_server_ends_is_answered_by_the_next_one(services):
     model = Model()
     queue = Queue(services, CONFIG, model, Backlog(services.database), ENDPOINT)
     requests = [queue.accept(location(number), {}, 60.0) for number in range(3)]
-    assert model.arrived.acquire(timeout=10)
+    assert model.arrived.acquire(timeout=120)
     # As after a kill: the first one is under way and gets no answer, the others have not begun.
     queue.close()
     after = Model()
@@ -102,7 +102,7 @@ def test_a_new_fleet_takes_over_and_no_request_is_answered_twice(services):
     model, backlog = Model(), Backlog(services.database)
     queue = Queue(services, CONFIG, model, backlog, ENDPOINT)
     requests = [queue.accept(location(number), {}, 60.0) for number in range(3)]
-    assert model.arrived.acquire(timeout=10)
+    assert model.arrived.acquire(timeout=120)
     after = Model()
     after.may_answer.set()
     Queue(services, CONFIG, after, backlog, ENDPOINT)
@@ -124,7 +124,7 @@ def test_a_request_cut_off_by_the_end_of_its_fleet_waits_for_the_next(services):
     backlog = Backlog(services.database)
     queue = Queue(services, CONFIG, closed, backlog, ENDPOINT)
     request = queue.accept(location(0), {}, 60.0)
-    assert asked.wait(10)
+    assert asked.wait(120)
     queue.close()
     assert backlog.waiting(ENDPOINT) == [request]
     backlog.forget(ENDPOINT)

@@ -202,7 +202,7 @@ def test_an_update_switches_to_new_variants_without_breaking_a_request_under_way
     def slow(server, body):
         if server.spec.model["ModelName"] == "model-1":
             arrived.set()
-            assert release.wait(10)
+            assert release.wait(120)
             assert not server.stopped
         return plain(server, body)
 
@@ -211,11 +211,11 @@ def test_an_update_switches_to_new_variants_without_breaking_a_request_under_way
         target=lambda: answers.append(runtime.invoke_endpoint(EndpointName="e", Body=b"1")["Body"].read())
     )
     asking.start()
-    assert arrived.wait(10)
+    assert arrived.wait(120)
     hosted.update_endpoint(EndpointName="e", EndpointConfigName="config-2")
     in_progress = f'Cannot update in-progress endpoint "{ARN}endpoint/e".'
     release.set()
-    asking.join(10)
+    asking.join(120)
     sandbox.settle()
     assert answers == [b"AllTraffic"]
     done = hosted.describe_endpoint(EndpointName="e")

@@ -175,7 +175,7 @@ def test_jobs_of_a_server_that_was_killed_are_failed_or_stopped(sandbox, sagemak
     sandbox.compute.process = hang
     for name in ("runs", "stops"):
         sagemaker.create_processing_job(**wanted(requests, name))
-        assert running.acquire(timeout=10)
+        assert running.acquire(timeout=120)
     sagemaker.stop_processing_job(ProcessingJobName="stops")
     assert sorted(sandbox.app.busy()) == ["processing job runs", "processing job stops"]
     again = sandbox.restart()

@@ -28,7 +28,7 @@ def test_jobs_that_were_running_are_failed_with_a_reason_and_stopping_ones_stopp
     sagemaker = sandbox.client()
     sagemaker.create_training_job(**requests.training_job("runs"))
     sagemaker.create_training_job(**requests.training_job("stops"))
-    assert running.acquire(timeout=10) and running.acquire(timeout=10)
+    assert running.acquire(timeout=120) and running.acquire(timeout=120)
     sagemaker.stop_training_job(TrainingJobName="stops")
     sagemaker.create_training_job(**requests.training_job("waits"))
     sagemaker.create_model(**requests.model())
@@ -64,7 +64,7 @@ def test_endpoints_serve_again_and_requests_that_come_early_wait_for_them(sandbo
     )
     asking.start()
     again.compute.may_start.set()
-    asking.join(10)
+    asking.join(120)
     assert answers == [b"AllTraffic"]
     again.app.close()
 
@@ -138,7 +138,7 @@ def test_closing_ends_jobs_as_failed_with_the_reason_and_leaves_endpoints_in_ser
     def train(request, on_status, stop):
         on_status("Training", "Training image download completed. Training in progress.")
         running.set()
-        assert stop.wait(10)
+        assert stop.wait(120)
         outcome = sandbox.compute.complete(request, on_status)
         outcome.status = "Stopped"
         return outcome
@@ -149,7 +149,7 @@ def test_closing_ends_jobs_as_failed_with_the_reason_and_leaves_endpoints_in_ser
     sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="config-1")
     sandbox.settle()
     sagemaker.create_training_job(**requests.training_job())
-    assert running.wait(10)
+    assert running.wait(120)
     assert sandbox.app.busy() == ["training job job-1"]
     sandbox.app.close()
     job = sagemaker.describe_training_job(TrainingJobName="job-1")

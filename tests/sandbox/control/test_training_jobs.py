@@ -208,7 +208,7 @@ def test_stop_makes_a_running_job_stopping_then_stopped(sandbox, sagemaker, requ
         on_status("Downloading", "Downloading input data")
         on_status("Training", "Training image download completed. Training in progress.")
         running.set()
-        assert stop.wait(10)
+        assert stop.wait(120)
         return type(sandbox.compute.complete(request, on_status))("Stopped", started=1.0, ended=5.2)
 
     release = threading.Event()
@@ -216,12 +216,12 @@ def test_stop_makes_a_running_job_stopping_then_stopped(sandbox, sagemaker, requ
 
     def held(request, on_status, stop):
         outcome = original(request, on_status, stop)
-        assert release.wait(10)
+        assert release.wait(120)
         return outcome
 
     sandbox.compute.on_train = held
     sagemaker.create_training_job(**requests.training_job())
-    assert running.wait(10)
+    assert running.wait(120)
     sagemaker.stop_training_job(TrainingJobName="job-1")
     job = sagemaker.describe_training_job(TrainingJobName="job-1")
     assert job["TrainingJobStatus"] == "Stopping"
@@ -253,7 +253,7 @@ def test_a_job_that_ran_for_its_max_runtime_is_stopped_with_that_status(make_san
 
     def train(request, on_status, stop):
         on_status("Downloading", "Downloading input data")
-        assert stop.wait(10)
+        assert stop.wait(120)
         return type(sandbox.compute.complete(request, on_status))("Stopped")
 
     sandbox.compute.on_train = train
@@ -279,7 +279,7 @@ def test_jobs_beyond_the_cap_wait_as_pending_and_run_in_order(make_sandbox, requ
         sagemaker.create_training_job(**requests.training_job(name))
     waiting = sandbox.app._control.jobs._jobs["us-east-1", "training-job", "b"]
     sagemaker.stop_training_job(TrainingJobName="b")
-    assert waiting.done.wait(10)
+    assert waiting.done.wait(120)
     release.set()
     sandbox.settle()
     assert sandbox.compute.trained == ["a", "c"]

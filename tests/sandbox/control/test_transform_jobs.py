@@ -105,7 +105,7 @@ def test_stop_makes_it_stopping_then_stopped(sandbox, ready, requests):
 
     def transform(request, model, on_status, stop):
         running.set()
-        assert stop.wait(10) and release.wait(10)
+        assert stop.wait(120) and release.wait(120)
         sandbox.compute.on_transform = None
         outcome = sandbox.compute.transform(request, model, on_status, stop)
         outcome.status = "Stopped"
@@ -113,7 +113,7 @@ def test_stop_makes_it_stopping_then_stopped(sandbox, ready, requests):
 
     sandbox.compute.on_transform = transform
     ready.create_transform_job(**requests.transform_job())
-    assert running.wait(10)
+    assert running.wait(120)
     ready.stop_transform_job(TransformJobName="transform-1")
     assert ready.describe_transform_job(TransformJobName="transform-1")["TransformJobStatus"] == "Stopping"
     assert sandbox.app.busy() == ["transform job transform-1"]

@@ -59,7 +59,7 @@ def test_every_answer_agrees_with_the_service_model(tuning, agrees):
     output = agrees("CreateHyperParameterTuningJob", tuning.request())
     arn = "arn:aws:sagemaker:us-east-1:123456789012:hyper-parameter-tuning-job/tuning"
     assert output == {"HyperParameterTuningJobArn": arn}
-    assert tuning.begun.acquire(timeout=10)
+    assert tuning.begun.acquire(timeout=120)
     agrees("DescribeHyperParameterTuningJob", NAMES)
     agrees("ListTrainingJobsForHyperParameterTuningJob", NAMES)
     tuning.release.set()

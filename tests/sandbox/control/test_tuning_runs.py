@@ -27,7 +27,7 @@ def test_never_more_jobs_run_at_once_than_asked_for_and_as_many(tuning):
     tuning.release.clear()
     tuning.start(settings=tuning.settings(jobs=7, parallel=3))
     for _ in range(3):
-        assert tuning.begun.acquire(timeout=10)
+        assert tuning.begun.acquire(timeout=120)
     assert not tuning.begun.acquire(timeout=0.2)
     assert counters(tuning.describe()) == {"InProgress": 3}
     assert tuning.describe()["ObjectiveStatusCounters"]["Pending"] == 3
@@ -68,7 +68,7 @@ def test_stop_ends_the_children_that_run_and_keeps_what_is_done(tuning):
 
     tuning.score = score
     client = tuning.start(settings=tuning.settings(jobs=50, parallel=1))
-    assert gate.wait(10)
+    assert gate.wait(120)
     client.stop_hyper_parameter_tuning_job(**NAMES)
     assert tuning.describe()["HyperParameterTuningJobStatus"] in ("Stopping", "Stopped")
     tuning.wait()
@@ -110,7 +110,7 @@ def test_a_success_among_the_jobs_that_still_run_saves_a_tuning_job_from_failing
 
     def fail(number):
         if number == 1:
-            assert sixth.wait(10)
+            assert sixth.wait(120)
             return None
         if number == 6:
             sixth.set()
@@ -324,7 +324,7 @@ def test_a_closed_server_keeps_the_job_in_progress_and_the_next_one_ends_it(tuni
     tuning.score = score
     tuning.start(settings=tuning.settings(6, 1))
     for _ in range(3):
-        assert tuning.begun.acquire(timeout=10)
+        assert tuning.begun.acquire(timeout=120)
     tuning.sandbox.app.close()
     tuning.release.set()
     assert tuning.describe()["HyperParameterTuningJobStatus"] == "InProgress"

@@ -163,7 +163,7 @@ def training(real, requests):
         sagemaker.create_training_job(
             **requests.training_job("long", InputDataConfig=[channel], HyperParameters=values, **changes)
         )
-        assert begun.wait(30)
+        assert begun.wait(120)
         return sagemaker
 
     return start
