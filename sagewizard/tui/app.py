@@ -167,7 +167,7 @@ class SageWizardApp(App[None]):
 
     def show_error(self, error: SageWizardError) -> None:
         """Show an error as a dialog: title, cause, remedy, a detail to copy."""
-        from sagewizard.tui.control import detail_of
+        from sagewizard.tui.problems import detail_of
         from sagewizard.tui.screens.modals import ErrorDialog
 
         self.push_screen(ErrorDialog(error.message, error.remedy, error.where, detail_of(error)))

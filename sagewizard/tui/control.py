@@ -11,13 +11,13 @@ from __future__ import annotations
 import dataclasses
 import queue
 import threading
-import traceback
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from sagewizard.clock import Clock, SystemClock
 from sagewizard.errors import CancelledError, SageWizardError, UsageError
 from sagewizard.tui import model as topics
 from sagewizard.tui.model import RunModel
+from sagewizard.tui.problems import as_error
 from sagewizard.tui.views import Problem, StepView
 
 if TYPE_CHECKING:
@@ -138,9 +138,9 @@ class RunControl:
 
     # Verbs
 
-    def start_step(self, step: str, on_refused: Callable[[str], None] | None = None) -> bool:
+    def start_step(self, step: str) -> bool:
         """Run up to and including a step, in the run that is open or in a new one. False when busy."""
-        return self._begin(until=step)
+        return not self.refuse() and self._begin(until=step)
 
     def run_rest(self) -> bool:
         """Run all steps that are left. False when busy."""
@@ -157,7 +157,7 @@ class RunControl:
     def stop_job(self, on_done: Callable[[str], None] | None = None) -> None:
         """Ask the target to stop the job that is running; the step then fails as stopped."""
         job = self.model.job_at_work()
-        if job is None:
+        if self.refuse() or job is None:
             return
         operation, member = {
             "training-job": ("StopTrainingJob", "TrainingJobName"),
@@ -185,14 +185,14 @@ class RunControl:
         `on_done` gets what could not be deleted, as (name, reason). Events go into the run's journal and, for
         the run that is open, into `model`.
         """
+        if self.refuse():
+            if on_done is not None:
+                on_done([])
+            return
         wanted = run_id or self.model.run_id
 
         def work() -> list[tuple[str, str]]:
             from sagewizard.engine.inventory import belongs, delete
-
-            def heard(event: Event) -> None:
-                if event.run_id == self.model.run_id:
-                    self._post_event(event)
 
             engine = self.engine(wanted)
             entries = [
@@ -203,7 +203,7 @@ class RunControl:
                 and (names is None or entry.name in names)
                 and (kinds is None or entry.kind in kinds)
             ]
-            outcome = delete(engine, entries, cancel=threading.Event(), on_event=heard)
+            outcome = delete(engine, entries, cancel=threading.Event(), on_event=self.hear)
             failed = [(entry.name, reason) for entry, reason in outcome.failed]
             return failed + [(run, "another process is at work on this run") for run in outcome.busy]
 
@@ -301,6 +301,8 @@ class RunControl:
 
     def replace_recipe(self, recipe: Recipe, before: Recipe | None = None) -> None:
         """Take another recipe in place of this one (own data): begins a new run; `before` can come back."""
+        if self.refuse():
+            return
         self.open_recipe(recipe, target=self.target_name)
         self.before_own = before
         self._queue.put(lambda: set(topics.ALL_TOPICS))
@@ -366,6 +368,10 @@ class RunControl:
     def post(self, function: Callable[[], set[str] | None]) -> None:
         """Let a function run in the interface's thread at the next tick; it may return changed topics."""
         self._queue.put(function)
+
+    def hear(self, event: Event) -> None:
+        """Take an event from any thread; one of another run than the open one is in its journal only."""
+        self.post(lambda: self.model.apply(event) if event.run_id == self.model.run_id else set())
 
     def engine(self, run_id: str | None = None) -> Engine:
         """Return an engine on the open target; only for worker threads, since opening takes seconds."""
@@ -509,48 +515,15 @@ class RunControl:
         return recipe.source
 
 
-def as_error(raised: BaseException) -> SageWizardError:
-    """Return any exception as one of ours, for a person; a fault of the program carries its traceback."""
-    if isinstance(raised, SageWizardError):
-        return raised
-    from sagewizard import boto_errors
-
-    if isinstance(raised, Exception) and boto_errors.is_boto(raised):
-        return boto_errors.translate(raised)
-    error = SageWizardError(
-        f"The program met a fault of its own: {type(raised).__name__}: {raised}.",
-        remedy="Copy the details into a report; what you were doing can be tried again.",
-    )
-    error.__cause__ = raised
-    return error
-
-
-def detail_of(error: BaseException) -> str:
-    """Return the text for a report: the error, with its traceback when it is a fault of the program."""
-    cause = error.__cause__ or error
-    lines = [f"{type(error).__name__}: {error}"]
-    if not isinstance(cause, SageWizardError):
-        lines += ["", "".join(traceback.format_exception(cause)).rstrip()]
-    return "\n".join(lines)
-
-
 def _read_run(settings: Settings, run_id: str) -> tuple[Recipe, str, RunModel]:
     from sagewizard.engine import journal
     from sagewizard.engine import state as states
-    from sagewizard.recipe.loading import load_text
+    from sagewizard.engine.opening import recipe_of
 
     state = states.find(settings.runs, run_id)
-    folder = settings.runs / state.run_id
-    try:
-        raw = (folder / states.RECIPE).read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"The recipe of the run {state.run_id} is gone.", where=str(folder / states.RECIPE),
-            remedy=f"Delete what it made with `sagewizard teardown {state.run_id}`.",
-        ) from error  # fmt: skip
-    recipe = load_text(raw, state.recipe_source).with_settings(state.overrides)
+    recipe = recipe_of(settings, state)
     model = RunModel()
-    for event in journal.read(folder / journal.NAME, unknown="skip"):
+    for event in journal.read(settings.runs / state.run_id / journal.NAME, unknown="skip"):
         model.apply(event)
     model.running = False
     for name, view in model.steps.items():

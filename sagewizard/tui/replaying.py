@@ -19,7 +19,7 @@ from sagewizard.tui.model import RunModel
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from sagewizard.clock import Clock
     from sagewizard.engine import Engine
@@ -209,11 +209,6 @@ class ReplayControl(RunControl):
         """Raise: there is no target."""
         raise _refusal()
 
-    def start_step(self, step: str, on_refused: Callable[[str], None] | None = None) -> bool:
-        """Say that this is a record."""
-        self.refuse()
-        return False
-
     def run_rest(self) -> bool:
         """Play the rest without waiting."""
         self.tape.speed, self.playing = math.inf, True
@@ -227,33 +222,12 @@ class ReplayControl(RunControl):
     def detach(self) -> None:
         """Do nothing: there is nothing that would go on."""
 
-    def stop_job(self, on_done: Callable[[str], None] | None = None) -> None:
-        """Say that this is a record."""
-        self.refuse()
-
-    def teardown(
-        self,
-        names: Collection[str] | None = None,
-        *,
-        run_id: str | None = None,
-        kinds: Collection[str] | None = None,
-        on_done: Callable[[list[tuple[str, str]]], None] | None = None,
-    ) -> None:
-        """Say that this is a record."""
-        self.refuse()
-        if on_done is not None:
-            on_done([])
-
     def set_option(self, path: str, text: str) -> str:
         """Refuse a change of a setting; the value that it has is no change."""
         return "" if str(self.value(path)) == text else "this is a recorded run"
 
     def reset_option(self, path: str | None = None) -> None:
         """Do nothing: nothing can have been changed."""
-
-    def replace_recipe(self, recipe: Recipe, before: Recipe | None = None) -> None:
-        """Say that this is a record."""
-        self.refuse()
 
     # Inside
 

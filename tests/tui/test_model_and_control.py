@@ -12,8 +12,9 @@ from sagewizard.engine import journal
 from sagewizard.errors import DataError, SageWizardError
 from sagewizard.recipe import finding
 from sagewizard.tui import model as t
-from sagewizard.tui.control import RunControl, detail_of
+from sagewizard.tui.control import RunControl
 from sagewizard.tui.model import RunModel
+from sagewizard.tui.problems import detail_of
 
 RUN = "20261121-025731-ddb9"
 

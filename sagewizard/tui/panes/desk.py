@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from sagewizard.engine.interactive import Interactive
     from sagewizard.engine.table import Table
     from sagewizard.errors import SageWizardError
-    from sagewizard.events import Event
     from sagewizard.tui.control import RunControl
 
 _DESKS: weakref.WeakKeyDictionary[RunControl, Interactive] = weakref.WeakKeyDictionary()
@@ -27,13 +26,7 @@ def desk_of(control: RunControl) -> Interactive | None:
         return None
     found = _DESKS.get(control)
     if found is None or found.run_id != run_id:
-
-        def heard(event: Event) -> None:
-            control.post(
-                lambda: control.model.apply(event) if event.run_id == control.model.run_id else set()
-            )
-
-        found = _DESKS[control] = control.desk(run_id, heard)
+        found = _DESKS[control] = control.desk(run_id, control.hear)
     return found
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from sagewizard.engine.inventory import Deletion
     from sagewizard.engine.ledger import Entry
     from sagewizard.errors import SageWizardError
-    from sagewizard.events import Event
     from sagewizard.tui.control import RunControl
 
 BUCKET = "s3-prefix"
@@ -294,11 +293,6 @@ class ResourcesScreen(AppScreen):
         ids = {entry.id for entry in chosen}
         self.deleting |= ids
 
-        def heard(event: Event) -> None:
-            control.post(
-                lambda: control.model.apply(event) if event.run_id == control.model.run_id else set()
-            )
-
         def work() -> list[Deletion]:
             import threading
 
@@ -308,7 +302,9 @@ class ResourcesScreen(AppScreen):
             for run_id in dict.fromkeys(entry.run_id for entry in chosen):
                 engine = control.engine(run_id)
                 mine = [e for e in chosen if e.run_id == run_id and inventory.belongs(engine, e)]
-                outcomes.append(inventory.delete(engine, mine, cancel=threading.Event(), on_event=heard))
+                outcomes.append(
+                    inventory.delete(engine, mine, cancel=threading.Event(), on_event=control.hear)
+                )
             return outcomes
 
         def done(outcomes: list[Deletion]) -> None:
