@@ -8,6 +8,7 @@ from sagewizard import algorithms
 from sagewizard.codegen.plan import Section
 from sagewizard.codegen.pretty import assign, quoted
 from sagewizard.engine.formats import RECORDIO
+from sagewizard.recipe.step_options import NEVER
 from sagewizard.recipe.tasks import BINARY, CLUSTERING, MULTICLASS
 
 if TYPE_CHECKING:
@@ -47,6 +48,12 @@ def intro(run: Reading, library: str) -> tuple[str, ...]:
         )
     else:
         said.append(f"It works on AWS, in the account and region of the run. There {cost}.")
+    length = run.text("ttl", "deploy") if "deploy" in run.steps else NEVER
+    if length != NEVER:
+        said.append(
+            f"In the run the endpoint was to delete itself {length} after its last use, by a schedule; {THIS}"
+            " makes none."
+        )
     return tuple(said)
 
 

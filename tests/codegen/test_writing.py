@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -72,6 +73,20 @@ def test_the_values_of_the_run_stand_in_the_script(texts, state):
     assert '"predictor_type": "binary_classifier"' in text
     assert "random_state=7, stratify=data.target" in text
     assert '"InstanceType": "ml.m5.large"' in text
+    assert "delete itself" not in text
+
+
+def test_the_code_that_the_readme_shows_is_what_a_run_gives(texts):
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("$ sagewizard code last --step deploy\n...\n")[1].split("\n\n")[0]
+    assert shown.startswith("endpoint = ")
+    assert shown in texts["boto3", "deploy"]
+
+
+def test_a_run_whose_endpoint_deletes_itself_says_that_the_script_makes_no_schedule(settings, state):
+    timed = dataclasses.replace(state, overrides={**state.overrides, "deploy.ttl": "2h"})
+    text = " ".join(codegen.generate(settings, timed).split())
+    assert "delete itself 2h after its last use, by a schedule; this script makes none" in text
 
 
 def test_a_step_alone_takes_what_came_before_by_its_name_in_the_run(texts, state):
