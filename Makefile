@@ -1,5 +1,5 @@
 # The short names of the commands that CI runs; `make check` is what CI does, in the environment at hand.
-.PHONY: check lint test sdk3 thorough faults bench
+.PHONY: check lint test sdk3 thorough faults bench permissions
 SDK3 ?= .sdk3
 check: lint test
 lint:
@@ -16,7 +16,7 @@ thorough:
 # The tests with version 3 of the SageMaker SDK, in an environment of its own (800 MB, made once).
 sdk3:
 	python tests/sdk3/environment.py $(SDK3)
-	SAGEWIZARD_SDK3_PYTHON=$(abspath $(SDK3))/bin/python pytest -m sdk3
+	SAGEWIZARD_SDK3_PYTHON=$(abspath $(SDK3))/bin/python pytest -m sdk3 tests/sdk3
 # Every recipe under every plan of faults, and 200 kills of the client: half an hour.
 faults:
 	pytest -m "faults or not faults" --dist=worksteal tests/faults
