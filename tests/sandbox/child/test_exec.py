@@ -492,18 +492,18 @@ def test_the_sdks_pauses_are_short_unless_the_sandbox_plays_awss_own_pace(run, t
     (package / "session.py").write_text("import time\nEP_LOGGER_POLL = 30\n")
     (package / "utils.py").write_text("import time\n")  # makes names of the time as well
     source = """
-        import json, time, sagemaker.session, sagemaker.utils
+        import json, sys, time, sagemaker.session, sagemaker.utils
         ahead = []
         for module in (sagemaker.session, sagemaker.utils):
-            module.time.sleep(1.5)
+            module.time.sleep(float(sys.argv[1]))
             ahead.append(round(module.time.time() - time.time()))
         print(json.dumps([*ahead, sagemaker.session.EP_LOGGER_POLL]))
     """
-    assert printed(run(source)) == [1, 0, 0.5]
+    assert printed(run(source, "1.5")) == [1, 0, 0.5]
     slow = Settings(home=tmp_path / "home", data=None)
     launcher.ensure(slow, pace="real")
     try:
         assert launcher.status(slow)["pace"] == "real"
-        assert printed(run(source, env={"SAGEWIZARD_HOME": str(slow.home)})) == [0, 0, 30]
+        assert printed(run(source, "0.6", env={"SAGEWIZARD_HOME": str(slow.home)})) == [0, 0, 30]
     finally:
         launcher.stop(slow, force=True)

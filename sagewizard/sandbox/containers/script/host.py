@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.sandbox.containers import serving
@@ -65,11 +66,17 @@ class ScriptApplication:
 
 
 def load(environ: Mapping[str, str]) -> ScriptApplication:
-    """Import the script, load the model with its model_fn; whatever they raise goes through."""
-    program = environ[PROGRAM_VARIABLE]
-    sys.path.insert(0, environ[CODE_VARIABLE])
-    model_builder.provide(Path(environ[CODE_VARIABLE]))
-    module = importlib.import_module(program.removesuffix(".py").replace("/", "."))
+    """Import the script, load the model with its model_fn; whatever they raise goes through.
+
+    Where there is no script, the framework's own functions are all.
+    """
+    program, code = environ[PROGRAM_VARIABLE], Path(environ[CODE_VARIABLE])
+    sys.path.insert(0, str(code))
+    model_builder.provide(code)
+    if (code / program).is_file():
+        module = importlib.import_module(program.removesuffix(".py").replace("/", "."))
+    else:
+        module = ModuleType("inference")
     script = handlers.of(module, environ[FRAMEWORK_VARIABLE])
     model = script.load(str(base_folder(environ) / "model"))
     return ScriptApplication(script, model)

@@ -55,7 +55,8 @@ def serve(environ: Mapping[str, str]) -> int:
         sys.stdout.write(f"{FALLBACK_NOTE}\n")
     code = _code(base, environ)
     program = environ.get(PROGRAM_VARIABLE) or _DEFAULT_PROGRAM
-    if not (code / program).is_file():
+    # PyTorch's own handlers serve a TorchScript model.pth without any script.
+    if not (code / program).is_file() and framework.name != "pytorch":
         raise CustomerError(
             f"There is no script {program} to serve with: give SAGEMAKER_PROGRAM, and the script in code/ of"
             " the model archive or in the archive that SAGEMAKER_SUBMIT_DIRECTORY names."

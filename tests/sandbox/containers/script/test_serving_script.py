@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import pickle
+import sys
 import tarfile
 
 import numpy as np
@@ -13,7 +15,7 @@ from botocore.exceptions import ClientError
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from sagewizard.sandbox.containers.script import handlers
+from sagewizard.sandbox.containers.script import handlers, host
 
 LOAD = """
 import os, pickle
@@ -149,6 +151,17 @@ def test_an_endpoint_without_a_script_says_what_to_give(bench):
     assert "There is no script inference.py to serve with" in bench.log(
         f"/aws/sagemaker/Endpoints/{name}", "AllTraffic/"
     )
+
+
+def test_a_pytorch_image_without_a_script_serves_with_its_own_functions(monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    environ = {
+        host.CODE_VARIABLE: "/of/nobody", host.PROGRAM_VARIABLE: "inference.py",
+        host.FRAMEWORK_VARIABLE: "pytorch", "SAGEMAKER_BASE_DIR": "/of/nobody",
+    }  # fmt: skip
+    wanted = "torch" if importlib.util.find_spec("torch") is None else "model.pth"
+    with pytest.raises((ModuleNotFoundError, OSError, ValueError, RuntimeError), match=wanted):
+        host.load(environ)
 
 
 def module(**functions):
