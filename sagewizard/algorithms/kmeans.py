@@ -9,15 +9,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from sagewizard.algorithms.first_party import first_party
 from sagewizard.algorithms.forms import NOT_NEGATIVE, POSITIVE, count, number, switch
-from sagewizard.algorithms.images import FIRST_PARTY_ACCOUNTS
 from sagewizard.algorithms.schema import (
-    Algorithm,
     Channel,
     Goal,
     Hyperparameter,
-    ImageSource,
-    InstanceTypes,
     Interval,
     Kind,
     MetricDefinition,
@@ -211,29 +208,14 @@ def _metrics_are_known(values: Mapping[str, str]) -> Iterator[Problem]:
         yield Problem("eval_metrics", f"'{text}' is not {allowed}", allowed, value=text)
 
 
-ALGORITHM = Algorithm(
-    name="kmeans",
+ALGORITHM = first_party(
+    "kmeans",
     title="K-Means",
     summary="Sorts rows into k groups of similar rows without being told any labels, and keeps the middle of "
     "each group.",
     hyperparameters=HYPERPARAMETERS,
     channels=CHANNELS,
     metric_definitions=METRIC_DEFINITIONS,
-    image=ImageSource("kmeans", FIRST_PARTY_ACCOUNTS, {"1": "1", "latest": "latest"}, "1"),
-    inference_content_types=(
-        "text/csv",
-        "application/json",
-        "application/jsonlines",
-        "application/x-recordio-protobuf",
-    ),
-    inference_accepts=(
-        "application/json",
-        "application/jsonlines",
-        "application/x-recordio-protobuf",
-        "text/csv",
-    ),
-    instance_types=InstanceTypes(training="ml.c4.xlarge", hosting="ml.m4.xlarge", transform="ml.m4.xlarge"),
     supervised=False,
-    input_modes=("File", "Pipe"),
     rules=(_metrics_are_known,),
 )

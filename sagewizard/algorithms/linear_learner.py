@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sagewizard.algorithms.images import FIRST_PARTY_ACCOUNTS
+from sagewizard.algorithms.first_party import first_party
 from sagewizard.algorithms.linear_learner_hyperparameters import (
     BINARY,
     HYPERPARAMETERS,
@@ -17,11 +17,8 @@ from sagewizard.algorithms.linear_learner_hyperparameters import (
     REGRESSOR,
 )
 from sagewizard.algorithms.schema import (
-    Algorithm,
     Channel,
     Goal,
-    ImageSource,
-    InstanceTypes,
     MetricDefinition,
     Problem,
 )
@@ -132,29 +129,14 @@ def _loss_fits(values: Mapping[str, str]) -> Iterator[Problem]:
         yield Problem("loss", f"{loss} does not go with {kind}: choose one of {allowed}", allowed, value=loss)
 
 
-ALGORITHM = Algorithm(
-    name="linear-learner",
+ALGORITHM = first_party(
+    "linear-learner",
     title="Linear Learner",
     summary="Learns a straight border or a straight line: quick, robust, and easy to explain. "
     "Trains many models at once and keeps the best.",
     hyperparameters=HYPERPARAMETERS,
     channels=CHANNELS,
     metric_definitions=tuple(_metric_definitions()),
-    image=ImageSource("linear-learner", FIRST_PARTY_ACCOUNTS, {"1": "1", "latest": "latest"}, "1"),
-    inference_content_types=(
-        "text/csv",
-        "application/json",
-        "application/jsonlines",
-        "application/x-recordio-protobuf",
-    ),
-    inference_accepts=(
-        "application/json",
-        "application/jsonlines",
-        "application/x-recordio-protobuf",
-        "text/csv",
-    ),
-    instance_types=InstanceTypes(training="ml.c4.xlarge", hosting="ml.m4.xlarge", transform="ml.m4.xlarge"),
-    input_modes=("File", "Pipe"),
     rules=(_classes_are_counted, _loss_fits),
 )
 

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sagewizard.algorithms.first_party import first_party
 from sagewizard.algorithms.forms import switch
-from sagewizard.algorithms.images import FIRST_PARTY_ACCOUNTS
 from sagewizard.algorithms.schema import (
-    Algorithm,
     Channel,
     Hyperparameter,
-    ImageSource,
-    InstanceTypes,
     Interval,
     Kind,
     MetricDefinition,
@@ -124,28 +121,13 @@ def _components_fit(values: Mapping[str, str]) -> Iterator[Problem]:
             yield Problem("num_components", message, allowed, value=values["num_components"])
 
 
-ALGORITHM = Algorithm(
-    name="pca",
+ALGORITHM = first_party(
+    "pca",
     title="Principal Component Analysis",
     summary="Describes rows of many features by a few numbers that keep most of what tells the rows apart.",
     hyperparameters=HYPERPARAMETERS,
     channels=CHANNELS,
     metric_definitions=METRIC_DEFINITIONS,
-    image=ImageSource("pca", FIRST_PARTY_ACCOUNTS, {"1": "1", "latest": "latest"}, "1"),
-    inference_content_types=(
-        "text/csv",
-        "application/json",
-        "application/jsonlines",
-        "application/x-recordio-protobuf",
-    ),
-    inference_accepts=(
-        "application/json",
-        "application/jsonlines",
-        "application/x-recordio-protobuf",
-        "text/csv",
-    ),
-    instance_types=InstanceTypes(training="ml.c4.xlarge", hosting="ml.m4.xlarge", transform="ml.m4.xlarge"),
     supervised=False,
-    input_modes=("File", "Pipe"),
     rules=(_components_fit,),
 )

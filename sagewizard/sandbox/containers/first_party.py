@@ -1,23 +1,16 @@
-"""What the first-party images without labels share: checks of channels and width, the log, the replies."""
+"""What the training programs of the first-party images share: checks of channels and width, and the log."""
 
 from __future__ import annotations
 
-import json
-import os
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from sagewizard.sandbox.containers import payloads, serving
 from sagewizard.sandbox.containers.contract import AlgorithmError, CustomerError
 from sagewizard.sandbox.containers.joblog import single
 from sagewizard.sandbox.containers.linear_learner.schema_text import refusal
-from sagewizard.sandbox.containers.linear_learner.serve import choose_reply_type
 from sagewizard.sandbox.containers.reading import content_type_of, read_table
-from sagewizard.sandbox.containers.serving import Reply, error_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Collection, Mapping
 
     from sagewizard.algorithms import Algorithm
     from sagewizard.sandbox.containers.contract import TrainingContainer
@@ -55,9 +48,8 @@ def configure(container: TrainingContainer, catalogue: Algorithm) -> dict[str, s
     return final
 
 
-def read_channels(container: TrainingContainer, catalogue: Algorithm, width: int) -> dict[str, Table]:
-    """Read every channel of a job; CustomerError for one that is missing, unknown, or of another width."""
-    known = [channel.name for channel in catalogue.channels]
+def check_channels(container: TrainingContainer, known: Collection[str], *, supervised: bool) -> None:
+    """Refuse a job without `train`, with a channel the algorithm does not have, or with an unread type."""
     head = "Unable to initialize the algorithm. Failed to validate input data configuration. "
     caused = f"{head}(caused by ValidationError)\n\nCaused by: "
     if "train" not in container.channels:
@@ -71,7 +63,13 @@ def read_channels(container: TrainingContainer, catalogue: Algorithm, width: int
         verb = "was" if len(extra) == 1 else "were"
         raise CustomerError(f"{caused}Additional properties are not allowed ({listed} {verb} unexpected)")
     for channel in container.channels.values():
-        content_type_of(channel, supervised=False)
+        content_type_of(channel, supervised=supervised)
+
+
+def read_channels(container: TrainingContainer, catalogue: Algorithm, width: int) -> dict[str, Table]:
+    """Read every channel of a job; CustomerError for one that is missing, unknown, or of another width."""
+    known = [channel.name for channel in catalogue.channels]
+    check_channels(container, known, supervised=False)
     tables = {}
     for name in known:
         if name not in container.channels:
@@ -138,86 +136,3 @@ class Progress:
         spent["epochs"] = single(epochs)
         dimensions = {"Algorithm": self.algorithm, "Host": self.host, "Operation": "training"}
         self.log.metrics(started, self.clock.now(), dimensions, spent)
-
-
-class Predictor(Protocol):
-    """A trained model: `width` features in, named columns (n,) or (n, k) out."""
-
-    @property
-    def width(self) -> int:
-        """How many features a row must have."""
-        ...
-
-    def predict(self, features: Any) -> dict[str, NDArray[Any]]:
-        """Return the columns of the reply for features (n, d) float32, an array or a CSR matrix."""
-        ...
-
-
-class FirstPartyApplication:
-    """Answers requests in the formats of the first-party images; `key` names the list of a JSON reply."""
-
-    def __init__(self, model: Predictor, key: str, *, batch: bool = False) -> None:
-        self.model, self.key, self.batch = model, key, batch
-
-    def ping(self) -> bool:
-        """Answer that the model is loaded."""
-        return True
-
-    def execution_parameters(self) -> Mapping[str, Any]:
-        """Tell batch transform how to call: one request a core, many records in each."""
-        return {
-            "MaxConcurrentTransforms": os.cpu_count() or 1,
-            "BatchStrategy": "MULTI_RECORD",
-            "MaxPayloadInMB": serving.DEFAULT_LENGTH >> 20,
-        }
-
-    def invoke(self, body: bytes, content_type: str, accept: str) -> Reply:
-        """Predict for the rows of a request."""
-        reply_type = choose_reply_type(accept)
-        if reply_type is None:
-            return error_reply(406, f"Accept type {accept} is not supported.")
-        if not body:
-            return error_reply(
-                400, "Customer Error: The request body is empty. Please fix the input and try again."
-            )
-        try:
-            features = payloads.decode_features(body, content_type, self.model.width)
-        except payloads.UnsupportedContentTypeError:
-            types = ", ".join(payloads.REQUEST_TYPES)
-            shown = content_type or "none"
-            return error_reply(
-                415, f"Customer Error: Content type {shown} is not supported. Use one of {types}."
-            )
-        except payloads.PayloadError as error:
-            return error_reply(
-                400,
-                "Customer Error: Unable to decode payload: Incorrect data format. (caused by ValueError)\n\n"
-                f"Caused by: {error}",
-            )
-        if features.shape[1] != self.model.width:
-            return error_reply(
-                400,
-                f"Customer Error: The feature dimension of the input: {features.shape[1]} does not match the "
-                f"feature dimension of the model: {self.model.width}. Please fix the input and try again.",
-            )
-        return self._reply(self.model.predict(features), reply_type)
-
-    def _reply(self, columns: dict[str, NDArray[Any]], reply_type: str) -> Reply:
-        from sagewizard.data import recordio
-
-        if reply_type == payloads.RECORDIO:
-            return Reply(200, reply_type, recordio.encode_predictions(columns))
-        rows = list(zip(*(values.tolist() for values in columns.values()), strict=True))
-        end = "\n" if self.batch else ""
-        if reply_type == payloads.CSV:
-            text = "\n".join(_csv_line(row) for row in rows) + end
-            return Reply(200, "text/csv; charset=utf-8", text.encode())
-        predictions = [dict(zip(columns, row, strict=True)) for row in rows]
-        if reply_type == payloads.JSON:
-            return Reply(200, reply_type, json.dumps({self.key: predictions}).encode())
-        return Reply(200, reply_type, ("\n".join(map(json.dumps, predictions)) + end).encode())
-
-
-def _csv_line(row: Sequence[Any]) -> str:
-    values = [value for part in row for value in (part if isinstance(part, list) else [part])]
-    return ",".join(map(str, values))

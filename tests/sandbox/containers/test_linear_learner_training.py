@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_sco
 
 from sagewizard.data import recordio
 from sagewizard.sandbox.containers.linear_learner import artifact
-from sagewizard.sandbox.containers.linear_learner.serve import LinearLearnerApplication
+from sagewizard.sandbox.containers.linear_learner.serve import LinearPredictor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def fill(job: Any, features: Any, labels: Any, splits: str = "train validation t
 def predict(outcome: Any, features: Any) -> dict[str, Any]:
     assert outcome.code == 0, outcome.failure
     model = artifact.read(outcome.base / "model" / "model_algo-1")
-    return LinearLearnerApplication(model).predict(features)
+    return LinearPredictor(model).predict(features)
 
 
 @pytest.fixture(scope="module")

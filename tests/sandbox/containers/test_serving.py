@@ -12,7 +12,8 @@ import pytest
 from sagewizard.data import recordio
 from sagewizard.sandbox.containers import serving
 from sagewizard.sandbox.containers.linear_learner.artifact import LinearModel, write
-from sagewizard.sandbox.containers.linear_learner.serve import LinearLearnerApplication, load
+from sagewizard.sandbox.containers.linear_learner.serve import application as linear_learner
+from sagewizard.sandbox.containers.linear_learner.serve import load
 from sagewizard.sandbox.containers.serving import Gateway, Reply
 
 if TYPE_CHECKING:
@@ -64,11 +65,11 @@ def call(
 def invoke(
     model: LinearModel, accept: str = "", body: bytes = CSV, content_type: str = "text/csv", **more: Any
 ) -> Any:
-    return call(LinearLearnerApplication(model, **more), "POST", "/invocations", body, content_type, accept)
+    return call(linear_learner(model, **more), "POST", "/invocations", body, content_type, accept)
 
 
 def test_ping_and_execution_parameters() -> None:
-    application = LinearLearnerApplication(BINARY)
+    application = linear_learner(BINARY)
     assert call(application, "GET", "/ping")[0] == 200
     status, _, body, _ = call(application, "GET", "/execution-parameters")
     parameters = json.loads(body)
@@ -136,7 +137,7 @@ def test_accept_chooses_the_reply(accept: str, given: str) -> None:
 
 
 def test_the_environment_may_choose_the_default_reply() -> None:
-    application = LinearLearnerApplication(REGRESSOR)
+    application = linear_learner(REGRESSOR)
     found = call(application, "POST", "/invocations", b"1,2", "text/csv", "*/*", default_accept="text/csv")
     assert found[2] == b"4.0"
 
@@ -186,7 +187,7 @@ def test_bad_requests_get_the_status_and_the_text_of_the_real_container(
 
 
 def test_an_oversized_body_is_refused_with_its_limit() -> None:
-    application = LinearLearnerApplication(BINARY)
+    application = linear_learner(BINARY)
     for length in (None, ""):  # declared, and in chunks without a declared length
         found = call(
             application, "POST", "/invocations", b"1" * 101, "text/csv", length=length, max_content_length=100
@@ -196,7 +197,7 @@ def test_an_oversized_body_is_refused_with_its_limit() -> None:
 
 
 def test_unknown_paths_and_methods_are_refused() -> None:
-    application = LinearLearnerApplication(BINARY)
+    application = linear_learner(BINARY)
     assert call(application, "GET", "/")[0] == 404
     assert call(application, "GET", "/invocations")[0] == 405
     assert call(application, "POST", "/ping")[0] == 405
@@ -219,7 +220,7 @@ def test_a_model_that_breaks_is_an_internal_error_and_a_traceback_in_the_log() -
 
 
 def test_every_request_is_one_line_in_the_log_whatever_the_caller_sends() -> None:
-    lines = call(LinearLearnerApplication(BINARY), "GET", "/ping")[3]
+    lines = call(linear_learner(BINARY), "GET", "/ping")[3]
     assert len(lines) == 1 and "\n" not in lines[0]
     assert '"GET /ping HTTP/1.1" 200 1 "-" "AHC/2.0?forged"' in lines[0]
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sagewizard.sandbox.containers import ndarrays
-from sagewizard.sandbox.containers.contract import CustomerError, TrainingContainer, run_training
+from sagewizard.sandbox.containers.contract import TrainingContainer, run_training
+from sagewizard.sandbox.containers.first_party import check_channels
 from sagewizard.sandbox.containers.linear_learner import artifact, labels, losses, scores, thresholds
 from sagewizard.sandbox.containers.linear_learner.candidates import AUTO_MODELS, candidates
 from sagewizard.sandbox.containers.linear_learner.configuration import (
@@ -20,7 +21,7 @@ from sagewizard.sandbox.containers.linear_learner.configuration import (
 from sagewizard.sandbox.containers.linear_learner.reporting import Report
 from sagewizard.sandbox.containers.linear_learner.scaling import Design, Scaler, fit_scaler
 from sagewizard.sandbox.containers.linear_learner.training import Snapshot, Trainer, sigmoid
-from sagewizard.sandbox.containers.reading import content_type_of, read_table
+from sagewizard.sandbox.containers.reading import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ def train(container: TrainingContainer) -> None:
     report.configuration(default_configuration(), container.hyperparameters)
     configuration, final = configure(container.hyperparameters)
     report.start(final)
-    _check_channels(container)
+    check_channels(container, CHANNELS, supervised=True)
     designs, scaler = _prepare(container, configuration, report)
     prepared = clock.monotonic()
 
@@ -79,24 +80,6 @@ def train(container: TrainingContainer) -> None:
         "totaltime": [end - start],
     }
     report.closing(started, clock.now(), spans, configuration.epochs)
-
-
-def _check_channels(container: TrainingContainer) -> None:
-    """Refuse a job without `train`, with a channel the algorithm does not have, or with an unread type."""
-    head = "Unable to initialize the algorithm. Failed to validate input data configuration. "
-    caused = f"{head}(caused by ValidationError)\n\nCaused by: "
-    if "train" not in container.channels:
-        raise CustomerError(
-            f"{caused}'train' is a required property\n\n"
-            "Failed validating 'required' in schema:\n    {'required': ['train']}"
-        )
-    extra = [name for name in container.channels if name not in CHANNELS]
-    if extra:
-        listed = ", ".join(repr(name) for name in extra)
-        verb = "was" if len(extra) == 1 else "were"
-        raise CustomerError(f"{caused}Additional properties are not allowed ({listed} {verb} unexpected)")
-    for channel in container.channels.values():
-        content_type_of(channel)
 
 
 def _prepare(

@@ -9,7 +9,7 @@ import numpy as np
 
 from sagewizard.sandbox.containers import ndarrays, serving
 from sagewizard.sandbox.containers.contract import base_folder
-from sagewizard.sandbox.containers.first_party import FirstPartyApplication
+from sagewizard.sandbox.containers.first_party_serving import FirstPartyApplication
 from sagewizard.sandbox.containers.pca.components import Components
 from sagewizard.sandbox.containers.pca.train import FILE_NAME
 
