@@ -63,6 +63,11 @@ class Voice:
             return
         self.out.line(text, style)
 
+    def command(self, line: str) -> None:
+        """Say a line of a command: in one piece, however long it is, so that it can be copied."""
+        self.quiet()
+        self.out.line(f"  {line}")
+
     def lines(self, lines: Iterable[str], indent: str = "  ") -> None:
         """Say lines that were drawn elsewhere; when plain, without the rules between them."""
         for line in lines:

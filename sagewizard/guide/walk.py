@@ -126,7 +126,7 @@ class Walk:
         self.voice.text(words.format(recipe=state.recipe, run=state.run_id, step=done[-1] if done else "-"))
         if self.anew:
             self.voice.text(_("The answers come from a pipe, so this is a new run; go on with that one by:"))
-            self.voice.line(f"  sagewizard runs resume {state.run_id}")
+            self.voice.command(f"sagewizard runs resume {state.run_id}")
             return 0
         choices = [
             Choice("resume", _("Go on with it")),
@@ -147,8 +147,8 @@ class Walk:
         if self.session.run_id:
             # Each on a line of its own, so that it can be copied whole.
             self.voice.line(_("Go on with it here, or without questions:"))
-            self.voice.line(f"  sagewizard guide {self._named()}")
-            self.voice.line(f"  sagewizard runs resume {self.session.run_id}")
+            self.voice.command(f"sagewizard guide {self._named()}")
+            self.voice.command(f"sagewizard runs resume {self.session.run_id}")
             show_left(self.place, silent_end=True)
         else:
             self.voice.text(_("Nothing was created."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,7 +159,7 @@ def end(place: Place) -> None:
         voice.text(_("Run {run}: {time} of work.").format(run=session.run_id, time=duration(seconds)))
     voice.line(_("The same again, in one command:"))
     for line in command_lines(place):
-        voice.line(f"  {line}")
+        voice.command(line)
     choices = [
         Choice("no", _("No, that is all")),
         Choice(
@@ -178,8 +179,6 @@ def end(place: Place) -> None:
 
 def command_lines(place: Place) -> list[str]:
     """Return the command as lines a shell joins; one line where it fits."""
-    import shlex
-
     from sagewizard.recipe.command import command_line
 
     session = place.session
@@ -224,4 +223,4 @@ def _save(place: Place) -> None:
 
     path = place.asker.text(_("File"), f"{name}.yaml", path_fault, _("A new file; nothing is written over."))
     place.voice.text(_("Saved. Run it with:"))
-    place.voice.line(f"  sagewizard run {path}")
+    place.voice.command(shlex.join(["sagewizard", "run", path]))
