@@ -485,6 +485,27 @@ def test_a_server_in_use_does_not_end_as_idle_and_its_keeper_ends_with_the_progr
         launcher.stop(settings, force=True)
 
 
+def test_the_sdk_gives_no_job_the_name_of_another(run, tmp_path):
+    package = tmp_path / "sagemaker" / "train"  # stands for version 3 of the SDK
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").write_text("")
+    (package / "utils.py").write_text(
+        "from datetime import datetime\n"
+        "def _get_unique_name(base, max_length=63):\n"
+        "    return f'{base}-{datetime.now():%Y%m%d%H%M%S}'[:max_length]\n"
+    )
+    source = """
+        import json
+        from sagemaker.train.utils import _get_unique_name
+        print(json.dumps([*(_get_unique_name("a") for _ in range(3)), _get_unique_name("b", max_length=1),
+                          _get_unique_name("b", max_length=1)]))
+    """
+    *names, cut, again = printed(run(source))
+    assert len(set(names)) == 3 and all(len(name) == len("a-20261121093000") for name in names)
+    assert (cut, again) == ("b", "b")
+
+
 def test_the_sdks_pauses_are_short_unless_the_sandbox_plays_awss_own_pace(run, tmp_path):
     package = tmp_path / "sagemaker"  # stands for the SDK, which takes seconds to import
     package.mkdir()

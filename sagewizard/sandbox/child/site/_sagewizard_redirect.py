@@ -33,6 +33,8 @@ _LONGEST_PAUSE = 0.5
 _SDK = "sagemaker."
 # These two make names of the time, too, so their clock stays as it is.
 _NAMING = ("sagemaker.utils", "sagemaker.core.common_utils")
+# Where version 3 of the SDK names jobs.
+_NAMING_JOBS = ("sagemaker.train.utils", "sagemaker.core.modules.utils")
 _VARIABLES = re.compile(r"AWS_.*|SAGEWIZARD_EXEC_.*|SAGEMAKER_USER_CONFIG_OVERRIDE|NO_PROXY|no_proxy")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 # The SageMaker SDK's modules that validate its configuration, of both versions: at every value they look up.
@@ -78,6 +80,7 @@ class _Sandbox:
             "botocore.loaders": lambda module: _read_models_once(module.JSONFileLoader),
             "aiobotocore.args": lambda module: self._clients(module.AioClientArgsCreator),
             **dict.fromkeys(_NAMING, _name_to_the_second),
+            **dict.fromkeys(_NAMING_JOBS, _give_no_name_twice),
             **dict.fromkeys(_VALIDATING, _check_schemas_once),
             "pandas.core.generic": lambda module: _as_pandas_2(module.NDFrame),
             "pyarrow.fs": self._arrow,
@@ -278,6 +281,31 @@ def _name_to_the_second(module: Any) -> None:
     """
     if hasattr(module, "sagemaker_short_timestamp"):
         module.sagemaker_short_timestamp = lambda: module.time.strftime("%y%m%d-%H%M%S")
+
+
+def _give_no_name_twice(module: Any) -> None:
+    """Let version 3 of the SageMaker SDK wait for the next second where a job's name would come again.
+
+    Its names end in the second. On AWS no two jobs that are waited for fit into one; here a loop over
+    hyperparameters runs several.
+    """
+    original = getattr(module, "_get_unique_name", None)
+    if original is None:
+        return
+    import time
+
+    given: set[str] = set()
+
+    @functools.wraps(original)
+    def unique_name(*args: Any, **options: Any) -> str:
+        # A long name has its time cut off, and never changes.
+        limit = time.monotonic() + 1.5
+        while (name := original(*args, **options)) in given and time.monotonic() < limit:
+            time.sleep(0.02)
+        given.add(name)
+        return str(name)
+
+    module._get_unique_name = unique_name
 
 
 def _as_pandas_2(frame: Any) -> None:
