@@ -322,6 +322,7 @@ def test_every_pane_and_every_screen_is_in_the_list():
 
     from sagewizard.tui import screens
     from sagewizard.tui.screens.base import AppScreen
+    from sagewizard.tui.screens.fresh import FreshScreen
     from sagewizard.tui.screens.modals import Dialog
     from sagewizard.tui.screens.once import OnceModal
     from sagewizard.tui.screens.reading import Reader
@@ -331,6 +332,6 @@ def test_every_pane_and_every_screen_is_in_the_list():
         loaded = importlib.import_module(f"{screens.__name__}.{module.name}")
         found |= {one for one in vars(loaded).values() if isinstance(one, type) and issubclass(one, Screen)}
     ours = {one for one in found if one.__module__.startswith("sagewizard.")}
-    bases = {AppScreen, Dialog, OnceModal, Reader}
+    bases = {AppScreen, Dialog, FreshScreen, OnceModal, Reader}
     assert ours - bases == {kind for kind, _opened in SCREENS.values()}
     assert {f"run {place}" for place in PANES} <= set(SCREENS)
