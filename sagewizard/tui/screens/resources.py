@@ -6,18 +6,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.text import Text
-from textual.containers import Vertical
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from sagewizard.render.units import duration
 from sagewizard.tui.bindings import bindings_for
-from sagewizard.tui.screens.base import AppScreen
+from sagewizard.tui.screens.lists import ListScreen
 from sagewizard.tui.whole import whole
-from sagewizard.tui.widgets.rows import RowTable, tail
+from sagewizard.tui.widgets.rows import tail
 from sagewizard.tui.words import dollars, per_hour, plural
 
 if TYPE_CHECKING:
-    from textual.app import ComposeResult
+    from textual.widget import Widget
 
     from sagewizard.engine.inventory import Deletion
     from sagewizard.engine.ledger import Entry
@@ -38,42 +37,30 @@ class Found:
     problem: str = ""
 
 
-class ResourcesScreen(AppScreen):
+class ResourcesScreen(ListScreen):
     """The ledger first, at once; then what the target says of it."""
 
     KEYS_OF = "resources"
     BINDINGS = bindings_for("resources")
     CSS_PATH = "../styles/resources.tcss"
     AUTO_FOCUS = "#resources-table"
+    READING = "Reading the ledger."
+    FILTERS = "Filter by kind, name, run or state"
 
     def __init__(self, control: RunControl) -> None:
-        super().__init__(id="resources")
-        self._control = control
+        super().__init__(control)
         self.found: Found | None = None
         self.with_data = False
         self.looking = False
         self.deleting: set[int] = set()
         self.told: list[str] = []
 
-    @property
-    def control(self) -> RunControl:
-        """The run on the screen below, and the way to the target."""
-        return self._control
-
-    def compose_main(self) -> ComposeResult:
-        """Lay out filter, table and what happened."""
-        with Vertical(id="resources-main"):
-            yield Static("Reading the ledger.", id="resources-head")
-            yield Input(id="resources-filter", placeholder="Filter by kind, name, run or state", compact=True)
-            yield RowTable(id="resources-table")
-            yield Static(id="resources-empty")
-            yield Static(id="resources-told")
+    def below(self) -> list[Widget]:
+        """Return what is said when nothing is listed, and what happened."""
+        return [Static(id="resources-empty"), Static(id="resources-told")]
 
     def on_mount(self) -> None:
-        """Look, and let ages and costs move on."""
-        self.query_one("#resources-filter").display = False
-        self.draw_status()
-        self.action_resources_refresh()
+        """Let ages and costs move on."""
         self.set_interval(1.0, self.draw)
 
     def status(self) -> tuple[list[str], list[str]]:
@@ -87,6 +74,10 @@ class ResourcesScreen(AppScreen):
     # Actions
 
     def action_resources_refresh(self) -> None:
+        """Look again."""
+        self.reload()
+
+    def reload(self) -> None:
         """Read the ledger, then ask the target whether what it lists is there."""
         if self.looking:
             return
@@ -132,7 +123,7 @@ class ResourcesScreen(AppScreen):
 
     def action_resources_delete(self) -> None:
         """Delete the selected resource, after a question."""
-        key = self.query_one("#resources-table", RowTable).key
+        key = self.table.key
         chosen = [entry for entry in self.shown() if str(entry.id) == key]
         if not chosen:
             self.notify("There is nothing to delete.", markup=False)
@@ -156,9 +147,7 @@ class ResourcesScreen(AppScreen):
 
     def action_resources_filter(self) -> None:
         """Type to filter."""
-        box = self.query_one("#resources-filter", Input)
-        box.display = True
-        box.focus()
+        self.open_filter()
 
     def action_resources_data(self) -> None:
         """Show the runs' data in the bucket too, or leave it out."""
@@ -167,27 +156,13 @@ class ResourcesScreen(AppScreen):
 
     def action_resources_close(self) -> None:
         """Empty the filter first, then go back."""
-        box = self.query_one("#resources-filter", Input)
-        if box.value or box.has_focus:
-            box.value, box.display = "", False
-            self.query_one("#resources-table").focus()
-            self.draw()
-            return
-        self.app.pop_screen()
-
-    def on_input_changed(self, _event: Input.Changed) -> None:
-        """Filter as it is typed."""
-        self.draw()
-
-    def on_input_submitted(self, _event: Input.Submitted) -> None:
-        """Go to the list."""
-        self.query_one("#resources-table").focus()
+        self.close()
 
     # Inside
 
     def shown(self) -> list[Entry]:
         """Return what is listed: what costs most first, then the newest."""
-        wanted = self.query_one("#resources-filter", Input).value.lower().split()
+        wanted = self.wanted
         entries = [
             e for e in (self.found.entries if self.found else []) if self.with_data or e.kind != BUCKET
         ]
@@ -209,10 +184,7 @@ class ResourcesScreen(AppScreen):
         from sagewizard.engine.inventory import so_far
 
         entries, now = self.shown(), self.control.clock.now()
-        table, empty = (
-            self.query_one("#resources-table", RowTable),
-            self.query_one("#resources-empty", Static),
-        )
+        table, empty = self.table, self.query_one("#resources-empty", Static)
         table.display, empty.display = bool(entries), not entries
         if not entries:
             empty.update(self._nothing())
@@ -258,7 +230,7 @@ class ResourcesScreen(AppScreen):
         return text
 
     def _nothing(self) -> Text:
-        if self.query_one("#resources-filter", Input).value:
+        if self.wanted:
             return Text("Nothing fits this filter. Esc empties it.")
         more = "" if self.with_data else " b shows the data that runs have left in the bucket."
         return Text(
@@ -315,12 +287,12 @@ class ResourcesScreen(AppScreen):
                 ]
                 self.told += [f"✗ {entry.kind} {entry.name}: {reason}" for entry, reason in outcome.failed]
                 self.told += [f"! {run}: at work in another process, left alone" for run in outcome.busy]
-            self.action_resources_refresh()
+            self.reload()
 
         def failed(error: SageWizardError) -> None:
             self.deleting -= ids
             self.control.on_error(error)
-            self.action_resources_refresh()
+            self.reload()
 
         control.call(work, done, failed)
         self.draw()

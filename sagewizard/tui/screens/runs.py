@@ -7,57 +7,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
-from textual.containers import Vertical
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from sagewizard.render.metrics import metric_name
 from sagewizard.render.units import duration, number
 from sagewizard.tui.bindings import bindings_for
-from sagewizard.tui.screens.base import AppScreen
+from sagewizard.tui.screens.lists import ListScreen
 from sagewizard.tui.whole import whole
-from sagewizard.tui.widgets.rows import RowTable
 from sagewizard.tui.words import RUN_STATES, dollars, plural
 
 if TYPE_CHECKING:
-    from textual.app import ComposeResult
+    from textual.widget import Widget
 
     from sagewizard.engine.history import RunSummary
     from sagewizard.errors import SageWizardError
     from sagewizard.tui.control import RunControl
 
 
-class RunsScreen(AppScreen):
+class RunsScreen(ListScreen):
     """One row a run, newest first."""
 
     KEYS_OF = "runs"
     BINDINGS = bindings_for("runs")
     CSS_PATH = "../styles/runs.tcss"
     AUTO_FOCUS = "#runs-table"
+    READING = "Reading the runs."
+    FILTERS = "Filter by recipe, id, state or setting"
 
     def __init__(self, control: RunControl) -> None:
-        super().__init__(id="runs")
-        self._control = control
+        super().__init__(control)
         self.found: list[RunSummary] | None = None
         self.marked: list[str] = []
 
-    @property
-    def control(self) -> RunControl:
-        """The way to open a run."""
-        return self._control
-
-    def compose_main(self) -> ComposeResult:
-        """Lay out filter, table and what is known of the selected run."""
-        with Vertical(id="runs-main"):
-            yield Static("Reading the runs.", id="runs-head")
-            yield Input(id="runs-filter", placeholder="Filter by recipe, id, state or setting", compact=True)
-            yield RowTable(id="runs-table")
-            yield Static(id="runs-about")
-
-    def on_mount(self) -> None:
-        """Read the runs in a worker."""
-        self.query_one("#runs-filter").display = False
-        self.draw_status()
-        self.reload()
+    def below(self) -> list[Widget]:
+        """Return what is known of the selected run."""
+        return [Static(id="runs-about")]
 
     def on_screen_resume(self) -> None:
         """Read again after a run was looked at."""
@@ -93,13 +77,13 @@ class RunsScreen(AppScreen):
 
     def action_runs_watch(self) -> None:
         """Play the selected run back."""
-        key = self.query_one("#runs-table", RowTable).key
+        key = self.table.key
         if key:
             self.app.open_replay(key)  # type: ignore[attr-defined]  # the app is always ours
 
     def action_runs_mark(self) -> None:
         """Mark the selected run, or take the mark away; the two marked last count."""
-        key = self.query_one("#runs-table", RowTable).key
+        key = self.table.key
         if not key:
             return
         if key in self.marked:
@@ -112,7 +96,7 @@ class RunsScreen(AppScreen):
         """Compare two marked runs, or the marked one with the selected one."""
         from sagewizard.tui.screens.compare import CompareScreen
 
-        key = self.query_one("#runs-table", RowTable).key
+        key = self.table.key
         chosen = list(dict.fromkeys([*self.marked, key]))[:2]
         runs = {summary.run_id: summary for summary in self.found or []}
         pair = [runs[run_id] for run_id in chosen if run_id in runs]
@@ -140,27 +124,11 @@ class RunsScreen(AppScreen):
 
     def action_runs_filter(self) -> None:
         """Type to filter."""
-        box = self.query_one("#runs-filter", Input)
-        box.display = True
-        box.focus()
+        self.open_filter()
 
     def action_runs_close(self) -> None:
         """Empty the filter first, then go back."""
-        box = self.query_one("#runs-filter", Input)
-        if box.value or box.has_focus:
-            box.value, box.display = "", False
-            self.query_one("#runs-table").focus()
-            self.draw()
-            return
-        self.app.pop_screen()
-
-    def on_input_changed(self, _event: Input.Changed) -> None:
-        """Filter as it is typed."""
-        self.draw()
-
-    def on_input_submitted(self, _event: Input.Submitted) -> None:
-        """Go to the list."""
-        self.query_one("#runs-table").focus()
+        self.close()
 
     def on_data_table_row_highlighted(self) -> None:
         """Tell more of the selected run."""
@@ -170,7 +138,7 @@ class RunsScreen(AppScreen):
 
     def shown(self) -> list[RunSummary]:
         """Return what is listed."""
-        wanted = self.query_one("#runs-filter", Input).value.lower().split()
+        wanted = self.wanted
         return [run for run in self.found or [] if all(word in _haystack(run) for word in wanted)]
 
     def _take(self, found: list[RunSummary]) -> None:
@@ -184,7 +152,7 @@ class RunsScreen(AppScreen):
         if not self.query("#runs-table") or self.found is None:
             return
         runs, wide = self.shown(), self.size.width >= 100
-        table = self.query_one("#runs-table", RowTable)
+        table = self.table
         table.display = bool(runs)
         kinds = {run.score[0] for run in runs if run.score is not None}
         score = metric_name(kinds.pop()) if len(kinds) == 1 else "score"
@@ -228,7 +196,7 @@ class RunsScreen(AppScreen):
 
     def _draw_about(self) -> None:
         about = self.query_one("#runs-about", Static)
-        key = self.query_one("#runs-table", RowTable).key
+        key = self.table.key
         run = next((run for run in self.found or [] if run.run_id == key), None)
         if run is None:
             about.update("")
@@ -254,7 +222,7 @@ class RunsScreen(AppScreen):
         return str(path.relative_to(home)) if path.is_relative_to(home) else str(path)
 
     def _open(self, *, go_on: bool) -> None:
-        key = self.query_one("#runs-table", RowTable).key
+        key = self.table.key
         if not key:
             return
         control = self.control
