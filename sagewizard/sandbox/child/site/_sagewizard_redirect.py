@@ -305,7 +305,7 @@ def _give_no_name_twice(module: Any) -> None:
         given.add(name)
         return str(name)
 
-    module._get_unique_name = unique_name
+    vars(module)["_get_unique_name"] = unique_name
 
 
 def _as_pandas_2(frame: Any) -> None:
