@@ -95,6 +95,15 @@ def object_exists(control: Control, uri: str) -> bool:
         return False
 
 
+def objects_below(control: Control, uri: str) -> bool:
+    """Tell whether there is any object below a prefix; a missing bucket is a plain no."""
+    bucket, prefix = split_s3_uri(uri)
+    try:
+        return next(iter(control.services.objects.list(bucket, prefix)), None) is not None
+    except NoSuchBucket:
+        return False
+
+
 def tags(given: list[dict[str, str]] | None) -> list[dict[str, str]]:
     """Return tags after the checks that every Create operation and AddTags make."""
     given = given or []

@@ -12,6 +12,7 @@ from sagewizard.sandbox.control.resources import MODEL, AlreadyExists, Missing, 
 if TYPE_CHECKING:
     from sagewizard.sandbox.control.context import Control
 
+_SOURCES = (("S3Object", "Gzip"), ("S3Prefix", "None"))
 _ECHOED = (
     "PrimaryContainer",
     "Containers",
@@ -60,12 +61,16 @@ def _check_container(control: Control, container: dict[str, Any]) -> None:
     if source is not None:
         if "ModelDataUrl" in container:
             raise ValidationException("ModelDataUrl and ModelDataSource can't both be specified.")
-        if source["S3DataType"] != "S3Object" or source["CompressionType"] != "Gzip":
+        if (source["S3DataType"], source["CompressionType"]) not in _SOURCES:
             raise ValidationException(
-                "The sandbox reads one model.tar.gz: S3DataType must be S3Object, CompressionType Gzip."
+                "The sandbox reads one model.tar.gz (S3DataType S3Object, CompressionType Gzip) or the files"
+                " below a prefix (S3Prefix, None)."
             )
     url = container.get("ModelDataUrl") or (source["S3Uri"] if source else None)
-    if url and not checks.object_exists(control, url):
+    there = checks.object_exists
+    if source is not None and source["S3DataType"] == "S3Prefix":
+        there = checks.objects_below
+    if url and not there(control, url):
         raise ValidationException(f"Could not find model data at {url}.")
     container.setdefault("Mode", "SingleModel")
     container.setdefault("Environment", {})

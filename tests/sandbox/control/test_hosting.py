@@ -141,6 +141,24 @@ def test_model_data_may_be_an_https_address_of_s3(sagemaker, requests, address):
     )
 
 
+def test_a_model_may_be_the_files_below_a_prefix(sagemaker, requests):
+    def create(name, uri, kind="S3Prefix", compression="None"):
+        source = {"S3Uri": uri, "S3DataType": kind, "CompressionType": compression}
+        container = {"Image": requests.image, "ModelDataSource": {"S3DataSource": source}}
+        sagemaker.create_model(**requests.model(name, PrimaryContainer=container))
+        return sagemaker.describe_model(ModelName=name)["PrimaryContainer"]["ModelDataSource"]["S3DataSource"]
+
+    assert create("below", f"s3://{requests.bucket}/train/")["S3Uri"] == f"s3://{requests.bucket}/train/"
+    assert create("packed", f"s3://{requests.bucket}/model.tar.gz", "S3Object", "Gzip")
+    for arguments, words in (
+        ((f"s3://{requests.bucket}/nothing/",), "Could not find model data at"),
+        (("s3://of-nobody/x/",), "Could not find model data at"),
+        ((f"s3://{requests.bucket}/train/", "S3Prefix", "Gzip"), "The sandbox reads one model.tar.gz"),
+    ):
+        with pytest.raises(ClientError, match=words):
+            create("other", *arguments)
+
+
 def test_a_variant_that_never_answers_ping_makes_the_endpoint_failed(sandbox, sagemaker, requests):
     reason = (
         "The primary container for production variant AllTraffic did not pass the ping health check. Please"
