@@ -94,6 +94,7 @@ def train(container: TrainingContainer, environ: Mapping[str, str] | None = None
     place = kept.get("sagemaker_submit_directory")
     if place:
         source.fetch(str(place), code, environ)
+    _let_run(code / program)
     resources, inputs = (_config(container.base, name) for name in _CONFIGS)
     told = environment.variables(container, resources, inputs, world, framework.name, environ)
     asked = code / "requirements.txt"
@@ -142,6 +143,12 @@ def _environment(
     for name in (IMAGE_VARIABLE, ENTRY_VARIABLE):
         env.pop(name, None)
     return env
+
+
+def _let_run(program: Path) -> None:
+    """Make a program that is no Python file executable, as the toolkit does: archives often have it plain."""
+    if program.suffix != ".py" and program.is_file() and not program.is_symlink():
+        program.chmod(0o777)
 
 
 def _command(
