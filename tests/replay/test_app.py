@@ -18,7 +18,7 @@ from sagewizard.tui.screens.run import RunScreen
 
 SHOWN = {
     "dataset": "Rows",
-    "preview": "Training rows 1 to",
+    "preview": "v: columns",
     "prepare": "objects",
     "algorithm": "Play",
     "train": "Completed",
