@@ -21,6 +21,10 @@ _S3_QUERY = {
     ("GET", "location"): "GetBucketLocation",
     ("GET", "uploads"): "ListMultipartUploads",
 }
+_RUNTIME = {
+    "async-invocations": "InvokeEndpointAsync",
+    "invocations-response-stream": "InvokeEndpointWithResponseStream",
+}
 _SCHEDULER = {
     "POST": "CreateSchedule", "GET": "GetSchedule", "PUT": "UpdateSchedule", "DELETE": "DeleteSchedule",
 }  # fmt: skip
@@ -32,8 +36,7 @@ def operation_of(request: Request, service: str, body: bytes | None) -> str:
     if target:
         return f"{service}:{target.rpartition('.')[2]}"
     if request.path.startswith("/endpoints/"):
-        kind = "InvokeEndpointAsync" if request.path.endswith("async-invocations") else "InvokeEndpoint"
-        return f"{service}:{kind}"
+        return f"{service}:{_RUNTIME.get(request.path.rpartition('/')[2], 'InvokeEndpoint')}"
     if service == "s3":
         return f"s3:{_s3(request)}"
     if service == "scheduler" and request.path.startswith("/schedules"):

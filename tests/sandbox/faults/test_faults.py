@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.exceptions import ConnectionError as BotoConnectionError
+from werkzeug import Request
+from werkzeug.test import EnvironBuilder
 
 from sagewizard.errors import SandboxError
 from sagewizard.sandbox import launcher
+from sagewizard.sandbox.faults import naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,3 +139,16 @@ def test_a_plan_that_is_wrong_is_refused_and_the_old_one_stays(home: Any, world:
     with pytest.raises(SandboxError, match="no key 'fault'"):
         launcher.set_faults(home.settings, b"format_version: 1\nfault: []\n")
     assert code_of(clients("sagemaker").list_models) == ("InternalFailure", 500)
+
+
+@pytest.mark.parametrize(
+    ("path", "operation"),
+    [
+        ("invocations", "InvokeEndpoint"),
+        ("async-invocations", "InvokeEndpointAsync"),
+        ("invocations-response-stream", "InvokeEndpointWithResponseStream"),
+    ],
+)
+def test_a_plan_tells_the_ways_to_ask_an_endpoint_apart(path: str, operation: str) -> None:
+    request = EnvironBuilder(f"/endpoints/e/{path}", method="POST").get_request(Request)
+    assert naming.operation_of(request, "sagemaker", b"") == f"sagemaker:{operation}"
