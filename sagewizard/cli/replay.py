@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 from sagewizard import events as ev
 from sagewizard import settings as settings_module
-from sagewizard.cli.live import LiveView
 from sagewizard.cli.problems import show_problem
-from sagewizard.cli.run import Outcome
 from sagewizard.cli.terminal import Console, console, wide
 from sagewizard.clock import SystemClock
 from sagewizard.engine import recording as recordings
@@ -22,6 +20,8 @@ from sagewizard.i18n import _
 if TYPE_CHECKING:
     import argparse
 
+    from sagewizard.cli.live import LiveView
+    from sagewizard.cli.run import Outcome
     from sagewizard.engine.recording import Recording
     from sagewizard.target import Target
 
@@ -75,6 +75,10 @@ def _in_app(options: argparse.Namespace, speed: float) -> int:
 
 
 def _in_terminal(options: argparse.Namespace, recording: Recording, speed: float) -> int:
+    # Here, since the app, which is to be seen at once, needs neither.
+    from sagewizard.cli.live import LiveView
+    from sagewizard.cli.run import Outcome
+
     tape = Tape(recording.events, speed=speed)
     err = console()
     view = LiveView(
