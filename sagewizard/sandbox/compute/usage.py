@@ -122,8 +122,10 @@ class UsageMeter:
         if before is None or now is None or process != same or ended <= began:
             return
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        # The kernel counts in ticks of 10 ms, so a short look may find more than all cores can do.
+        busy = min(max(now.seconds - before.seconds, 0.0) / (ended - began), os.cpu_count() or 1)
         values = {
-            "CPUUtilization": 100 * max(now.seconds - before.seconds, 0.0) / (ended - began),
+            "CPUUtilization": 100 * busy,
             "MemoryUtilization": 100 * now.resident / memory,
         }
         with contextlib.suppress(OSError):
