@@ -17,8 +17,9 @@ from sagewizard.tui.panes.desk import DeskPane, desk_of
 from sagewizard.tui.whole import whole
 from sagewizard.tui.widgets.canvas import Canvas, Drawing
 from sagewizard.tui.widgets.digit import DigitView
+from sagewizard.tui.widgets.exchange import bodies_text, sending_text, whole_set_text
 from sagewizard.tui.widgets.fields import FieldForm, row_text
-from sagewizard.tui.widgets.scores import answer_lines, bar
+from sagewizard.tui.widgets.scores import answer_lines
 
 if TYPE_CHECKING:
     import threading
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from sagewizard.events import PredictionMade, PredictionsCompared
     from sagewizard.tui.control import RunControl
     from sagewizard.tui.model import RunModel
-
-SHORT = 240
-"""Characters of a body that are shown until `v` shows all: MNIST's request has 3,000."""
 
 
 class PredictPane(DeskPane):
@@ -353,7 +351,7 @@ class PredictPane(DeskPane):
             lines.append(Text("· Not sent yet: Enter sends it."))
         lines += [Text(line, "dim") for line in self._hints()]
         facts.update(Text("\n").join(lines))
-        bodies.update(self._bodies(event))
+        bodies.update(bodies_text(event, whole=self.whole_bodies) if event is not None else "")
         self._frame(self.model)
 
     def _title(self) -> str:
@@ -373,43 +371,12 @@ class PredictPane(DeskPane):
             return ["", "Tab goes on, Enter sends, w goes back"]
         return ["", f"n next · r random · g number · w {'draw' if self.shape else 'edit'}"]
 
-    def _bodies(self, event: PredictionMade | None) -> Text:
-        if event is None:
-            return Text("")
-        out = Text()
-        out.append("Request\n", "bold")
-        out.append(f"POST /endpoints/{event.endpoint}/invocations\n")
-        out.append(f"Content-Type: {event.content_type}   Accept: {event.accept}\n", "dim")
-        out.append(self._cut(event.request) + "\n")
-        out.append("Reply\n", "bold")
-        out.append(self._cut(event.response))
-        return out
-
-    def _cut(self, body: str) -> str:
-        text = clean(body.strip())
-        if self.whole_bodies or len(text) <= SHORT:
-            return text
-        return f"{text[:SHORT]}… ({len(text):,} characters, v shows all)"
-
     def _draw_set(self) -> None:
-        widget = self.query_one("#predict-set", Static)
-        compared, progress = self.model.comparison, self.view.progress
+        compared, progress, recipe = self.model.comparison, self.view.progress, self.control.recipe
         out = Text()
         if self._cancel is not None:
-            share = progress.share if progress is not None and progress.share is not None else 0.0
-            out.append("Whole test set  ", "bold")
-            out.append(f"▶ {bar(share)} {share:4.0%}  t stops")
+            out = sending_text(progress.share if progress is not None else None)
         elif compared is not None and compared.source == "endpoint":
-            wrong = compared.rows - compared.correct
-            recipe = self.control.recipe
             graded = recipe is None or recipe.task in ("binary_classifier", "multiclass_classifier")
-            words = f"{compared.correct:,} of {compared.rows:,} right, {wrong:,} wrong"
-            if not graded:
-                words = f"{compared.rows:,} rows answered; Evaluate says how well"
-            out.append("Whole test set  ", "bold")
-            out.append(f"✓ {words}, in {compared.requests:,} requests")
-            if compared.median_seconds is not None:
-                out.append(f" of {compared.median_seconds * 1000:.1f} ms each")
-            if self.endpoint_alive:
-                out.append(".  t sends it again", "dim")
-        widget.update(out)
+            out = whole_set_text(compared, graded=graded, again=self.endpoint_alive)
+        self.query_one("#predict-set", Static).update(out)

@@ -200,30 +200,13 @@ class RunScreen(AppScreen):
             self._problem = problem
             return
         self._problem = problem
-        from sagewizard.tui.screens.modals import ErrorDialog
+        from sagewizard.tui.screens import broken
 
-        restart = problem.error in ("SandboxError", "TargetError") and model.simulated
-        restart = restart and not self._control.recorded
-        parts = (problem.error, problem.where, problem.message, problem.remedy, f"run {model.run_id}")
-        detail = "\n".join(part for part in parts if part)
-        title = f"{TITLES.get(problem.step, problem.step) or 'This'} did not work"
-        retry = "Start the sandbox again and go on" if restart else ""
-        if problem.error == "ScheduleError" and not self._control.recorded:
-            retry = "Deploy it without"
-        self.app.push_screen(
-            ErrorDialog(
-                problem.message, problem.remedy, problem.where, detail, title=title, retry=retry,
-            ),
-            self._error_answered,
-        )  # fmt: skip
+        def answered(answer: str | None) -> None:
+            if answer == "retry":
+                broken.go_on(problem, self._control)
 
-    def _error_answered(self, answer: str | None) -> None:
-        if answer == "retry":
-            if self._problem is not None and self._problem.error == "ScheduleError":
-                self._control.set_option("deploy.ttl_else", "continue")
-            step = self._control.running_until or self._control.model.next_step()
-            if step:
-                self._control.start_step(step)
+        self.app.push_screen(broken.dialog_of(problem, self._control), answered)
 
     # Bars
 
@@ -235,10 +218,7 @@ class RunScreen(AppScreen):
         return ["sagewizard", model.recipe, step], run_costs(self._control)
 
     def _draw_echo(self) -> None:
-        step = self.place
-        if step == "algorithm":
-            step = next((s for s in ("train", "tune") if s in self._control.steps), "")
-        self.query_one("#echo", EchoLine).show(self._control.command(step))
+        self.query_one("#echo", EchoLine).show(self._control.command(self._step_of_place()))
 
     def set_log_size(self, size: str) -> None:
         """Give the log its size: small, half, whole, hidden."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 from rich.text import Text
 from textual.message import Message
-from textual.widgets import Static
 
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.whole import whole
+from sagewizard.tui.widgets.coloured import Coloured
 from sagewizard.tui.widgets.digit import SHADES, block_style, colourless, joined, shade
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Drawing:
         del self._before[:-_UNDO]
 
 
-class Canvas(Static, can_focus=True):
+class Canvas(Coloured, can_focus=True):
     """The picture to draw on; `Drawn` is posted after every change and move."""
 
     KEYS_OF = "canvas"
@@ -122,11 +122,6 @@ class Canvas(Static, can_focus=True):
         super().__init__(id=id)
         self.drawing = drawing or Drawing(8, 8)
         self._painting: int | None = None
-
-    def on_mount(self) -> None:
-        """Draw once, and again when the colours change."""
-        self.redraw()
-        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.redraw())
 
     def on_focus(self) -> None:
         """Show the cursor."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 from rich.text import Text
-from textual.widgets import Static
 
 from sagewizard.render.cells import cut
 from sagewizard.tui.whole import whole
+from sagewizard.tui.widgets.coloured import Coloured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,7 +145,7 @@ def joined(lines: Sequence[Text]) -> Text:
     return Text("\n", no_wrap=True).join(lines)
 
 
-class DigitView(Static):
+class DigitView(Coloured):
     """One picture with a caption below it; empty until `show` is called."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
@@ -163,19 +163,15 @@ class DigitView(Static):
     ) -> None:
         """Draw a picture; `high` is what counts as full ink (default: its largest value)."""
         self._shown = (tuple(values), height, width, tuple(captions), high)
-        self._draw()
+        self.redraw()
 
     def clear(self) -> None:
         """Show nothing."""
         self._shown = None
         self.update("")
 
-    def on_mount(self) -> None:
-        """Draw what was shown before there was a screen, and again when the colours change."""
-        self._draw()
-        self.app.theme_changed_signal.subscribe(self, lambda _theme: self._draw())
-
-    def _draw(self) -> None:
+    def redraw(self) -> None:
+        """Draw what is shown."""
         if self._shown is None or not whole(self):
             return
         values, height, width, captions, high = self._shown

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 from rich.text import Text
-from textual.widgets import Static
 
 from sagewizard.render.cells import cell_width, clean, cut
 from sagewizard.render.units import count, percent
 from sagewizard.tui.whole import whole
+from sagewizard.tui.widgets.coloured import Coloured
 from sagewizard.tui.widgets.digit import colourless, joined, shade
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _multiclass(matrix: ConfusionMatrix, plain: bool, room: int) -> list[Text]:
     return lines
 
 
-class HeatMap(Static):
+class HeatMap(Coloured):
     """The matrix; `show` draws another one, as often as a key is held down."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
@@ -136,18 +136,14 @@ class HeatMap(Static):
     def show(self, matrix: ConfusionMatrix | None) -> None:
         """Draw a matrix; None empties the widget."""
         self.matrix = matrix
-        self._draw()
-
-    def on_mount(self) -> None:
-        """Draw once, and again when the colours change."""
-        self._draw()
-        self.app.theme_changed_signal.subscribe(self, lambda _theme: self._draw())
+        self.redraw()
 
     def on_resize(self) -> None:
         """Fit the columns to the new width."""
-        self._draw()
+        self.redraw()
 
-    def _draw(self) -> None:
+    def redraw(self) -> None:
+        """Draw what is shown."""
         if not whole(self):
             return
         if self.matrix is None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.text import Text
-from textual.widgets import Static
 
 from sagewizard.render.cells import clean, fit
 from sagewizard.render.units import number
 from sagewizard.tui.whole import whole
+from sagewizard.tui.widgets.coloured import Coloured
 from sagewizard.tui.widgets.digit import beside, captioned, colourless, joined, picture
 from sagewizard.tui.widgets.fields import row_text
 
@@ -22,7 +22,7 @@ ROWS_A_PAGE = 6
 _GAP = 2
 
 
-class MistakePager(Static):
+class MistakePager(Coloured):
     """One page of mistakes at a time; `show` gives another list and keeps the page when it can."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
@@ -47,13 +47,13 @@ class MistakePager(Static):
         """Say where the values and the label of a test row (from 1) come from, and the form of a picture."""
         self._values, self._label = values, label
         self._columns, self._shape, self._high = tuple(columns), shape, high
-        self._draw()
+        self.redraw()
 
     def show(self, mistakes: Sequence[Mistake], *, regression: bool = False) -> None:
         """Show another list."""
         self._mistakes, self._regression = mistakes, regression
         self.first = min(self.first, max(0, (len(mistakes) - 1) // self.a_page * self.a_page))
-        self._draw()
+        self.redraw()
 
     @property
     def a_page(self) -> int:
@@ -67,18 +67,14 @@ class MistakePager(Static):
         """Go some pages on, or back."""
         last = max(0, (len(self._mistakes) - 1) // self.a_page * self.a_page)
         self.first = min(max(self.first + pages * self.a_page, 0), last)
-        self._draw()
-
-    def on_mount(self) -> None:
-        """Draw once, and again when the colours change."""
-        self._draw()
-        self.app.theme_changed_signal.subscribe(self, lambda _theme: self._draw())
+        self.redraw()
 
     def on_resize(self) -> None:
         """Fit as many as the new width takes."""
-        self._draw()
+        self.redraw()
 
-    def _draw(self) -> None:
+    def redraw(self) -> None:
+        """Draw what is shown."""
         if not whole(self):
             return
         if not self._mistakes:
