@@ -197,9 +197,7 @@ def _renew(target, settings, recipe, address) -> None:
     (name,) = [e.name for e in Ledger(settings.ledger).alive(run_id=run_id) if e.kind == "endpoint"]
     somebody = Session(address, target.region, lambda *_call: None)
     somebody.client("scheduler").delete_schedule(Name=name)
-    # As if more than a minute had passed since it was put off.
-    with mock.patch.object(ttl, "RENEW_SECONDS", 0.0):
-        _run(target, settings, recipe, run_id=run_id, until="predict", keep=True, ttl=Ttl(7200))
+    _run(target, settings, recipe, run_id=run_id, until="predict", keep=True, ttl=Ttl(7200))
 
 
 def _look_and_clean(recording, target, settings) -> None:
