@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,16 @@ class Key:
         """The first key alone, for the footer."""
         return _readable(self.keys.split(",")[0])
 
+    def free(self, taken: Callable[[str], bool]) -> str:
+        """Return the first key that nothing else takes, as a person reads it; "" when all are taken."""
+        return next((_readable(key) for key in self.keys.split(",") if not taken(key)), "")
+
+
+PRINTABLE = frozenset((
+    "space", "slash", "question_mark", "plus", "minus", "equals_sign", "comma", "full_stop", "less_than_sign",
+    "greater_than_sign", "left_square_bracket", "right_square_bracket",
+))  # fmt: skip
+"""Textual's names of the keys here that are a character in a field."""
 
 _NAMES = {
     "enter": "Enter", "escape": "Esc", "space": "Space", "tab": "Tab", "shift+tab": "Shift+Tab", "up": "↑",
@@ -56,6 +70,8 @@ _NAMES = {
 def _readable(key: str) -> str:
     if key in _NAMES:
         return _NAMES[key]
+    if key[0] == "f" and key[1:].isdigit():
+        return key.upper()
     if key.startswith("ctrl+"):
         return "^" + key.removeprefix("ctrl+")
     return key

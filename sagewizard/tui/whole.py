@@ -15,4 +15,7 @@ def whole(node: Widget) -> bool:
     children has gone, and whatever then asks for one of them finds nothing.
     """
     pruned = node._pruning  # noqa: SLF001  # Textual has no public word for it
-    return node.is_attached and not pruned and node.screen in node.app.screen_stack
+    if not node.is_attached or pruned:
+        return False
+    # An app that ends has its screens on the stack until the last of them has gone.
+    return node.app.is_running and node.screen in node.app.screen_stack

@@ -15,6 +15,9 @@ STATES: Final = {
 }
 """A glyph and a word for each state of a step, so that none is told by colour alone."""
 
+WIDE: Final = 100
+"""Columns of the terminal from which there is room for a word more."""
+
 RUN_STATES: Final = {
     "running": ("■", "unfinished"), "finished": ("✓", "finished"), "partial": ("·", "partly done"),
     "failed": ("✗", "failed"), "cancelled": ("■", "stopped"),
@@ -37,6 +40,15 @@ def duration(seconds: float) -> str:
     return f"{whole // 86400} days"
 
 
+def ago(seconds: float) -> str:
+    """Write how long ago something was, in its largest unit: `12 s ago`, `3 min ago`, `2 h ago`."""
+    whole = max(0, int(seconds))
+    for unit, size in (("days", 2 * 86400), ("h", 3600), ("min", 60)):
+        if whole >= size:
+            return f"{whole // (86400 if unit == 'days' else size)} {unit} ago"
+    return f"{whole} s ago"
+
+
 def amount(value: float, unit: str) -> str:
     """Write a quantity with its unit: `1.5 MB`, `360 rows`."""
     if unit != "bytes":
@@ -56,6 +68,11 @@ def dollars(value: float | None) -> str:
     if value < 0.0001:
         return "<$0.0001"
     return f"${value:.4f}" if value < 1 else f"${value:,.2f}"
+
+
+def roughly(value: float) -> str:
+    """Write a bill at a glance: `under $0.01` for what is less than a cent, else as `dollars`."""
+    return "under $0.01" if 0 < value < 0.01 else dollars(value)
 
 
 def per_hour(value: float | None) -> str:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).with_name("snapshots")
 WRITING = "SAGEWIZARD_WRITE_SNAPSHOTS"
+STILL = 8
+"""Looks, a tenth of a second apart, in which nothing changes on a screen that is recorded."""
 LETTERS = string.ascii_lowercase + string.ascii_uppercase + string.digits + "!#$%&()*+-./:;<=>?@[]^_{|}~"
 
 
@@ -51,10 +53,16 @@ async def compare(app, pilot, name: str) -> None:
     so the screen has up to half a minute to become what the file says.
     """
     path = FOLDER / f"{name}.txt"
+    for field in app.screen.query("Input"):
+        field.cursor_blink = False
     if os.environ.get(WRITING):
-        await pilot.pause(1.0)
+        drawn, same = "", 0
+        while same < STILL:
+            before, drawn = drawn, picture(app)
+            same = same + 1 if drawn == before else 0
+            await pilot.pause(0.1)
         FOLDER.mkdir(exist_ok=True)
-        path.write_text(picture(app), encoding="utf-8")
+        path.write_text(drawn, encoding="utf-8")
         return
     assert path.is_file(), f"{path} is missing: make it with `python tests/tui/snapshots.py`"
     expected = path.read_text(encoding="utf-8")

@@ -8,6 +8,8 @@ import inspect
 import pkgutil
 from pathlib import Path
 
+from textual.widgets import Input
+
 import sagewizard.tui
 from sagewizard.tui import keys
 from sagewizard.tui.app import SageWizardApp
@@ -44,6 +46,18 @@ def test_ids_and_commands_are_unique_and_titled():
 def test_no_key_is_one_that_terminals_mix_up():
     for key in KEYS:
         assert not set(key.keys.split(",")) & FORBIDDEN, key.id
+
+
+def test_no_key_of_ours_is_one_that_a_field_takes_for_itself():
+    """In a form the focus is in a field: ^d there would delete a letter, and not show the changes."""
+    own = {
+        key
+        for binding in Input.BINDINGS
+        if binding.action not in ("submit", "copy")  # Enter is handed on, ^c without a selection too
+        for key in binding.key.split(",")
+    }
+    for key in KEYS:
+        assert not {one for one in key.keys.split(",") if one.startswith("ctrl+")} & own, key.id
 
 
 def test_every_part_has_a_widget_and_every_key_an_action_there():
@@ -89,5 +103,12 @@ def test_help_palette_and_footer_show_the_registry(recorded, frozen, wait_until,
             assert 1 <= len(offered) <= FOOTER_KEYS
             assert footer.rstrip().endswith("^p commands")
             assert footer.startswith("Enter start")
+            await pilot.press("slash")
+            await wait_until(pilot, lambda: isinstance(app.focused, Input))
+            await wait_until(pilot, lambda: "w watch" not in str(app.screen.query_one(KeyFooter).render()))
+            # A letter is text in the field now: only keys that still work are offered.
+            assert str(app.screen.query_one(KeyFooter).render()).split("  ") == [
+                "Enter start", "F1 help", "^q quit", "^p commands",
+            ]  # fmt: skip
 
     asyncio.run(go())

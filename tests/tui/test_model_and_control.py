@@ -125,3 +125,34 @@ def test_the_calls_of_every_step_are_a_script_that_python_reads(model):
     assert "sagemaker.create_training_job(" in text
     assert "sw-20261121-025731-ddb9-train" in text
     assert script([]) == ""
+
+
+def test_the_places_of_the_data_are_named_as_the_data_itself_names_them():
+    from sagewizard.data import abalone, mnist, vertebral
+    from sagewizard.data.bundled import BUNDLED
+    from sagewizard.data.datasets import NAMES
+    from sagewizard.tui.sources import FETCHED, sources_of
+
+    files = {"abalone": abalone.FILE, "mnist": mnist.FILE, "vertebral": vertebral.FILE}
+    assert {name: tuple(a.label for a in file.addresses) for name, file in files.items()} == FETCHED
+    for name in NAMES:
+        assert ("scikit-learn" in sources_of(name)[0]) == (name in BUNDLED), name
+
+
+def test_curves_on_different_scales_are_drawn_in_charts_of_their_own():
+    from sagewizard.tui.model import RunModel
+    from sagewizard.tui.panes.train import charts_of
+    from sagewizard.tui.views import Metric
+
+    model = RunModel()
+    for name, values in (("train:objective_loss", (0.9, 0.5)), ("validation:objective_loss", (6e3, 4e3))):
+        model.metrics[name] = Metric(name, points=list(enumerate(values)))
+    (first, shown), (second, other) = charts_of(model, normalised=True)
+    assert [name for name, _points in shown] == ["validation:objective_loss"]
+    assert first == "loss by epoch, on a scale of its own · v: train"
+    assert [name for name, _points in other] == ["train:objective_loss"]
+    assert second == "loss by epoch, of normalised labels · v: validation"
+    model.metrics["validation:objective_loss"] = Metric("v", points=[(0, 0.7), (1, 0.3)])
+    ((title, both),) = charts_of(model)
+    assert title == "loss by epoch"
+    assert len(both) == 2

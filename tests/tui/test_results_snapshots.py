@@ -13,6 +13,7 @@ KINDS = {
     "tune": ("20261121-062001-5c03", "tune"),
     "evaluate-clusters": ("20261121-061855-7f81", "evaluate"),
     "evaluate-regression": ("20261121-061920-b26d", "evaluate"),
+    "train-regression": ("20261121-061920-b26d", "train"),
 }
 """What the panes of other kinds of models are called in the pictures: their recorded run, and the place."""
 PLACES = ("predict", "transform", "evaluate", "teardown")
@@ -60,14 +61,44 @@ def test_results_panes_looks_as_recorded(
     shot(recorded, frozen, size, no_color, body)
 
 
+@pytest.fixture
+def all_there(monkeypatch):
+    """A target that says of every resource of the ledger that it is there."""
+    from sagewizard.engine import inventory
+    from sagewizard.tui.control import RunControl
+
+    monkeypatch.setattr(RunControl, "engine", lambda self, run_id=None: self)
+    monkeypatch.setattr(inventory, "belongs", lambda _engine, _entry: True)
+    monkeypatch.setattr(inventory, "check", lambda _engine, entries: {entry.id for entry in entries})
+
+
 @looks
-def test_resources_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size, no_color):
+def test_resources_looks_as_recorded(
+    recorded, frozen, shot, settled, wait_until, snapshots, all_there, size, no_color
+):
+    from sagewizard.engine.ledger import Ledger
+
+    ledger = Ledger(recorded.ledger)
+
     async def body(app, pilot):
+        def looked():
+            return isinstance(app.screen, ResourcesScreen) and not app.screen.looking
+
         await settled(app, pilot)
         await pilot.press("f3")
-        await wait_until(pilot, lambda: isinstance(app.screen, ResourcesScreen) and not app.screen.looking)
+        await wait_until(pilot, looked)
         await settled(app, pilot)
         await snapshots.compare(app, pilot, named("resources-empty", size, no_color))
+        for kind, hourly in (("endpoint", 0.115), ("model", None)):
+            entry = ledger.intend(
+                run_id=RUN, target="sandbox", account="123456789012", region="us-east-1", kind=kind,
+                name=f"sw-{RUN}-{kind}", now=1_795_229_000.0, hourly_usd=hourly,
+            )  # fmt: skip
+            ledger.created(entry.id, arn=f"arn:{kind}", now=1_795_229_010.0)
+        app.screen.action_resources_refresh()
+        await wait_until(pilot, lambda: looked() and len(app.screen.shown()) == 2)
+        await settled(app, pilot)
+        await snapshots.compare(app, pilot, named("resources", size, no_color))
 
     shot(recorded, frozen, size, no_color, body)
 
@@ -77,7 +108,9 @@ def on_screen(app, kind):
 
 
 @looks
-def test_compare_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size, no_color):
+def test_runs_and_compare_looks_as_recorded(
+    recorded, frozen, shot, settled, wait_until, snapshots, size, no_color
+):
     import dataclasses
 
     from sagewizard.tui.screens.compare import CompareScreen
@@ -86,6 +119,8 @@ def test_compare_looks_as_recorded(recorded, frozen, shot, settled, wait_until, 
         await settled(app, pilot)
         await pilot.press("f4")
         await wait_until(pilot, lambda: on_screen(app, RunsScreen) and bool(app.screen.found))
+        await settled(app, pilot)
+        await snapshots.compare(app, pilot, named("runs", size, no_color))
         (run,) = app.screen.found
         other = dataclasses.replace(
             run, run_id="20261121-030000-abcd", settings={"train.epochs": 5},

@@ -193,6 +193,12 @@ def test_the_mouse_opens_a_run_walks_the_rail_and_uses_the_footer(recorded, wait
         column = lines[-1].index("explain")
         await pilot.click(offset=(column, len(lines) - 1))
         await wait_until(pilot, lambda: bool(app.screen.query("#lesson")))
+        await pilot.press("escape", "f2")
+        await wait_until(pilot, lambda: isinstance(app.screen, HomeScreen))
+        second = listed(app)[1]
+        await pilot.click("#recipes", offset=(5, 5))
+        await wait_until(pilot, lambda: isinstance(app.screen, RunScreen))
+        assert app.control.recipe.name == second
 
     drive(recorded, wait_until, body)
 

@@ -91,14 +91,32 @@ def test_readers_looks_as_recorded(recorded, frozen, shot, settled, wait_until, 
     shot(recorded, frozen, size, no_color, body)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
-def test_dialogs_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size):
+def plan_for_aws():
+    from sagewizard.aws.prices import TablePrices
+    from sagewizard.engine.plan import plan_run
+    from sagewizard.recipe import finding
+    from sagewizard.tui.screens.going_to_aws import GoingToAws
+
+    recipe = finding.load("digits-linear-learner")
+    plan = plan_run(
+        recipe, target="aws", simulated=False, region="us-east-1",
+        prices=TablePrices(), account="210987654321", bucket="b",
+    )  # fmt: skip
+    return GoingToAws(plan, "210987654321", recipe)
+
+
+@looks
+def test_dialogs_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size, no_color):
     from sagewizard.errors import DataError
-    from sagewizard.tui.screens.modals import Confirm, QuitGuard, TypedConfirm
+    from sagewizard.tui.screens.jump import JumpScreen
+    from sagewizard.tui.screens.modals import Confirm, QuitGuard, TeardownThenQuit, TypedConfirm
     from sagewizard.tui.screens.own_data import OwnDataScreen
+    from sagewizard.tui.screens.palette import commands, themes
+    from sagewizard.tui.screens.step_settings import StepSettings
 
     async def body(app, pilot):
         await run_screen(app, pilot, wait_until, settled)
+        app.control.teardown = lambda *_given, **_named: None  # the dialog is looked at while it works
         dialogs = {
             "confirm": Confirm(
                 "Stop the job?", "It ends; what it has done so far is billed.", "Stop the job"
@@ -106,20 +124,24 @@ def test_dialogs_looks_as_recorded(recorded, frozen, shot, settled, wait_until, 
             "typed": TypedConfirm("This creates resources that cost money.", "Type 1234 to go on.", "1234"),
             "quit": QuitGuard(app.control.model, busy=True),
             "own-data": OwnDataScreen(app.control, app.control.recipe),
+            "step-settings": StepSettings(app.control, "deploy", "Settings of the endpoint"),
+            "on-aws": plan_for_aws(),
+            "jump": JumpScreen(app.screen),
+            "palette": commands(),
+            "themes": themes(),
+            "teardown-quit": TeardownThenQuit(app.control),
         }
         for name, dialog in dialogs.items():
             app.push_screen(dialog)
             await settled(app, pilot)
-            for field in app.screen.query("Input"):
-                field.cursor_blink = False
-            await snapshots.compare(app, pilot, named(f"dialog-{name}", size, no_color=False))
+            await snapshots.compare(app, pilot, named(f"dialog-{name}", size, no_color))
             app.pop_screen()
             await pilot.pause()
         app.show_error(DataError("the label is missing", file="a.csv", row=3, remedy="Fill in the cell."))
         await settled(app, pilot)
-        await snapshots.compare(app, pilot, named("dialog-error", size, no_color=False))
+        await snapshots.compare(app, pilot, named("dialog-error", size, no_color))
 
-    shot(recorded, frozen, size, False, body)
+    shot(recorded, frozen, size, no_color, body)
 
 
 def test_a_small_terminal_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots):

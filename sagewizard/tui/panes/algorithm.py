@@ -92,7 +92,7 @@ class AlgorithmPane(StepPane):
                 lines.append(f"- **{entry.title}** (`{name}` = {value}): {entry.help}")
         lines += [
             "## How to try things",
-            "Change one setting at a time, train, and compare. `ctrl+d` shows what differs from the recipe.",
+            "Change one setting at a time, train, and compare. `Ctrl+G` shows what differs from the recipe.",
         ]
         return "\n\n".join(lines) + "\n"
 

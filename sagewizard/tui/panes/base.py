@@ -110,6 +110,13 @@ class StepPane(Vertical):
         """Return a primary action of the pane's own that goes before the usual one, or None."""
         return None
 
+    ALWAYS: ClassVar[frozenset[str]] = frozenset()
+    """Ids of the pane's keys that have an effect before the step has begun, too."""
+
+    def offers(self, key_id: str) -> bool:
+        """Whether the footer offers one of the pane's keys: not while there is nothing yet to use it on."""
+        return self.BODY_BEFORE or self.view.status != "waiting" or key_id in self.ALWAYS
+
     def explain(self) -> str:
         """Return the lesson of this step as Markdown; default: the recipe's texts."""
         text = self.view.text
@@ -240,7 +247,7 @@ class StepPane(Vertical):
 
     def _at_work(self, view: StepView) -> str:
         if view.status == "running":
-            return "At work. Nothing to do here but watch: e explains what happens."
+            return "At work. Meanwhile, e explains what happens."
         return "Starting the sandbox." if self.model.target == "sandbox" else "Reaching the target."
 
     def _draw_progress(self, view: StepView) -> None:

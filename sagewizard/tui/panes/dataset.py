@@ -25,6 +25,8 @@ class DatasetPane(StepPane):
     BINDINGS = bindings_for("dataset")
     TOPICS: ClassVar[frozenset[str]] = frozenset((t.DATASET, t.STEPS, t.RUN, t.OPTIONS))
 
+    ALWAYS: ClassVar[frozenset[str]] = frozenset(("dataset.own",))
+
     def compose_body(self) -> ComposeResult:
         """Yield facts."""
         yield Static(id="dataset-facts")
@@ -86,9 +88,10 @@ class DatasetPane(StepPane):
 def facts(model: RunModel, sources: list[str]) -> Content:
     """Return the sources in their order, the one that was used, rows and labels."""
     found = model.dataset
-    lines = [Content.assemble(("Sources, in this order", "bold"))]
+    lines = [Content.assemble(("Source" if len(sources) == 1 else "Sources, in this order", "bold"))]
     for source in sources:
-        used = found is not None and (source in found.source or found.source.startswith(source[:12]))
+        # Where something is found is told with its version or its path.
+        used = found is not None and found.source.startswith(source[:12])
         lines.append(Content(f"  {'✓ used' if used else '·     '}  {source}"))
     if found is None:
         return Content("\n").join(lines)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sagewizard.tui.model import RunModel
 
 VIEWS: Final = ("rows", "columns", "labels")
+COLUMNS: Final = ("column", "type", "min", "max", "mean", "missing", "histogram")
+ROOMY: Final = 70
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 
 
@@ -51,10 +53,17 @@ class PreviewPane(StepPane):
             self.query_one("#preview-head", Static).update("Reading the rows.")
             self.control.call(self.control.look, self._read, self._refused)
 
+    def offers(self, key_id: str) -> bool:
+        """Offer to turn the page only where there are several."""
+        if self._look is None:
+            return False
+        return key_id == "preview.view" or self._length() > self._per_page()
+
     def _read(self, found: DataLook) -> None:
         self._look = found
         if whole(self):
             self.draw()
+            self._keys_changed()
 
     def _refused(self, error: SageWizardError) -> None:
         self._asked = False
@@ -78,7 +87,8 @@ class PreviewPane(StepPane):
             return 1
         width, height = self._room()
         if self._view != "rows" or look.image_shape is None:
-            return max(1, height - 2)
+            # Below a table's head and rule comes a line that says what the width has no room for.
+            return max(1, height - {"rows": 3, "columns": 3, "labels": 0}[self._view])
         tall, wide = look.image_shape
         wide = max(wide, 16)
         tall = tall * max(1, 16 // look.image_shape[1])
@@ -104,9 +114,10 @@ class PreviewPane(StepPane):
         self._page = min(self._page, pages - 1)
         start = self._page * per_page
         end = min(length, start + per_page)
-        what = {"rows": "Training rows", "columns": "Columns", "labels": "Labels"}[self._view]
-        head = f"{what} {start + 1} to {end} of {length:,} · page {self._page + 1}/{pages}"
-        head += f" · v: {_next(self._view)}" + (" · PgDn: more" if pages > 1 else "")
+        what = {"rows": "Rows", "columns": "Columns", "labels": "Labels"}[self._view]
+        among = "the first " if self._view == "rows" and length < look.rows.get("train", 0) else ""
+        head = f"{what} {start + 1} to {end} of {among}{length:,}"
+        head += f" · v: {self._following_view()}" + (" · PgDn: more" if pages > 1 else "")
         self.query_one("#preview-head", Static).update(Text(head, style="bold"))
         width, _height = self._room()
         self._drawing += 1
@@ -140,15 +151,22 @@ class PreviewPane(StepPane):
 
     def action_preview_view(self) -> None:
         """Change between rows, columns and labels."""
-        self._view = _next(self._view)
-        if self._look is not None and self._view == "labels" and not self._look.classes:
-            self._view = _next(self._view)
-        self._page = 0
+        if self._look is None:
+            return
+        self._view, self._page = self._following_view(), 0
         self.draw()
+        self._keys_changed()
 
+    def _following_view(self) -> str:
+        following = VIEWS[(VIEWS.index(self._view) + 1) % len(VIEWS)]
+        # What is to be predicted as a number has no classes to count.
+        without = self._look is None or not self._look.classes
+        return "rows" if following == "labels" and without else following
 
-def _next(view: str) -> str:
-    return VIEWS[(VIEWS.index(view) + 1) % len(VIEWS)]
+    def _keys_changed(self) -> None:
+        redraw = getattr(self.screen, "redraw_keys", None)
+        if redraw is not None:
+            redraw()
 
 
 def rows_text(look: DataLook, start: int, end: int, width: int, *, colourless: bool) -> str:
@@ -177,15 +195,24 @@ def columns_text(look: DataLook, start: int, end: int, width: int) -> str:
     from sagewizard.render import table
     from sagewizard.tui.pictures import ink
 
+    # The narrower the terminal, the fewer columns: a histogram that is cut says nothing.
+    missing_any = any(column.missing for column in look.columns)
+    headers = list(COLUMNS)
+    if not missing_any:
+        headers.remove("missing")
+    elif width < ROOMY:
+        headers.remove("mean")
     rows = []
     for column in look.columns[start:end]:
         low = "" if column.minimum is None else f"{column.minimum:g}"
         high = "" if column.maximum is None else f"{column.maximum:g}"
         mean = "" if column.mean is None else f"{column.mean:.4g}"
         missing = str(column.missing) if column.missing else "none"
-        rows.append([column.name, column.kind, low, high, mean, missing, histogram(column.bins)])
-    headers = ["column", "type", "min", "max", "mean", "missing", "histogram"]
-    return table(rows, headers, ink=ink(width, colourless=True))
+        cells = [column.name, column.kind, low, high, mean, missing, histogram(column.bins)]
+        every = dict(zip(COLUMNS, cells, strict=True))
+        rows.append([every[header] for header in headers])
+    drawn = table(rows, headers, ink=ink(width, colourless=True))
+    return drawn if missing_any else f"{drawn}\nNo value is missing in any column."
 
 
 def labels_text(look: DataLook, start: int, end: int, width: int) -> str:

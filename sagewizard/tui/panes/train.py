@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from statistics import median
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from rich.text import Text
 from textual.content import Content
@@ -30,6 +31,8 @@ CHARTS: Final = (
 )
 
 
+Curve: TypeAlias = "tuple[str, list[tuple[int, float]]]"
+"""A metric's name, and its value at each epoch."""
 OFFER: Final = "t switches on the recipe's tuning, which searches for better settings."
 
 
@@ -60,7 +63,9 @@ class TrainPane(StepPane):
         if topics & {t.METRICS, t.STEPS}:
             self.draw_chart()
             width = max(24, self.query_one(".pane-scroll").size.width - 2)
-            self.query_one("#train-folds", Static).update(Text.from_ansi(folds_text(model, width)))
+            folds = self.query_one("#train-folds", Static)
+            folds.display = model.folds is not None
+            folds.update(Text.from_ansi(folds_text(model, width)))
 
     def on_mount(self) -> None:
         """Count seconds while the job runs."""
@@ -126,22 +131,11 @@ class TrainPane(StepPane):
         model = self.model
         region = self.query_one(".pane-scroll").size
         width, height = max(24, region.width - 2), max(3, region.height - self._used())
-        if not series_of(model, CHARTS[self._chart][1]):
-            # XGBoost has no loss of that name, for instance: the first that there is comes instead.
-            self._chart = next((n for n, (_t, names) in enumerate(CHARTS) if series_of(model, names)), 0)
-        title, names = CHARTS[self._chart]
-        self.query_one("#train-chart", Static).update(
-            Text.from_ansi(
-                chart(
-                    model,
-                    title,
-                    names,
-                    width,
-                    height,
-                    colourless=bool(getattr(self.app, "colourless", False)),
-                )
-            )
-        )
+        charts = charts_of(model, normalised=self._normalised())
+        title, curves = charts[self._chart % len(charts)] if charts else ("", [])
+        plain = bool(getattr(self.app, "colourless", False))
+        drawn = chart(model, title, curves, width, height, colourless=plain)
+        self.query_one("#train-chart", Static).update(Text.from_ansi(drawn))
 
     def _used(self) -> int:
         """Return the lines of the pane that are not the chart's rows: all is to be seen without scrolling."""
@@ -153,11 +147,17 @@ class TrainPane(StepPane):
 
     def action_train_chart(self) -> None:
         """Change which curves are drawn."""
-        for _try in CHARTS:
-            self._chart = (self._chart + 1) % len(CHARTS)
-            if series_of(self.model, CHARTS[self._chart][1]):
-                break
+        self._chart = (self._chart + 1) % max(1, len(charts_of(self.model)))
         self.draw_chart()
+
+    def offers(self, key_id: str) -> bool:
+        """Offer other curves only where there are some."""
+        return super().offers(key_id) and (key_id != "train.chart" or len(charts_of(self.model)) > 1)
+
+    def _normalised(self) -> bool:
+        """Whether the loss in training is that of normalised labels: Linear Learner's way with numbers."""
+        recipe = self.control.recipe
+        return recipe is not None and recipe.algorithm.name == "linear-learner" and recipe.task == "regressor"
 
 
 def offers_tuning(pane: StepPane) -> bool:
@@ -209,7 +209,7 @@ def folds_text(model: RunModel, width: int) -> str:
     return f"\n{head}\n{folds(event, ink=Ink(width=width))}"
 
 
-def series_of(model: RunModel, names: tuple[str, ...]) -> list[tuple[str, list[tuple[int, float]]]]:
+def series_of(model: RunModel, names: tuple[str, ...]) -> list[Curve]:
     """Return the curves of a chart: metrics with at least one point whose name ends in one of `names`."""
     known = {suffix for _title, listed in CHARTS for suffix in listed}
     found = []
@@ -221,13 +221,45 @@ def series_of(model: RunModel, names: tuple[str, ...]) -> list[tuple[str, list[t
     return found[:4]
 
 
+def charts_of(model: RunModel, *, normalised: bool = False) -> list[tuple[str, list[Curve]]]:
+    """Return the charts that there are, titles and curves; what is on another scale has a chart of its own.
+
+    Two curves on one axis are read as comparable. The loss of normalised labels and that of the labels
+    themselves are thousandfold apart, and one of them would be drawn as a line along the floor.
+    """
+    found = []
+    for title, names in CHARTS:
+        groups: list[list[Curve]] = []
+        # What validation says is what counts: it comes first.
+        for curve in sorted(series_of(model, names), key=lambda one: not one[0].startswith("validation")):
+            near = (group for group in groups if _alike(group[0], curve))
+            home = next(near, None)
+            if home is None:
+                groups.append([curve])
+            else:
+                home.append(curve)
+        for number, group in enumerate(groups):
+            note = ""
+            if len(groups) > 1:
+                note = ", of normalised labels" if normalised and number else ", on a scale of its own"
+                others = {name.split(":")[0] for other in groups if other is not group for name, _p in other}
+                note += f" · v: {', '.join(sorted(others))}"
+            found.append((title + note, sorted(group)))
+    return found
+
+
+def _alike(one: Curve, other: Curve) -> bool:
+    """Whether two curves can share an axis: their middles are less than 20-fold apart."""
+    middles = sorted(median(abs(value) for _epoch, value in points) for _name, points in (one, other))
+    return middles[1] <= 20 * middles[0] or middles[1] < 1.0
+
+
 def chart(
-    model: RunModel, title: str, names: tuple[str, ...], width: int, height: int, *, colourless: bool
+    model: RunModel, title: str, curves: list[Curve], width: int, height: int, *, colourless: bool
 ) -> str:
     """Return the chart as text; before the first epoch it says what will be there."""
     from sagewizard.render.chart import Series, line_chart
 
-    curves = series_of(model, names)
     if not curves:
         finals = [
             f"{name}  {metric.last:.5g}" for name, metric in model.metrics.items() if metric.last is not None

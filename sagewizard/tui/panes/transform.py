@@ -58,6 +58,12 @@ class TransformPane(DeskPane):
                 self._read_lines()
         self._draw_lines()
 
+    def offers(self, key_id: str) -> bool:
+        """Offer the wrong answers only where an answer is right or wrong."""
+        recipe = self.control.recipe
+        graded = recipe is None or recipe.task in GRADED
+        return super().offers(key_id) and (graded or key_id != "transform.wrong")
+
     def action_transform_next(self) -> None:
         """Show the next lines."""
         last = max(0, (len(self._shown()) - 1) // self.a_page * self.a_page)

@@ -87,7 +87,7 @@ class AppScreen(FreshScreen):
 
 def run_costs(control: RunControl) -> list[str]:
     """Return the right half of the status bar: target, region, what is alive, the bill."""
-    from sagewizard.tui.words import dollars, plural
+    from sagewizard.tui.words import plural, roughly
 
     model = control.model
     word = "SANDBOX" if model.simulated else model.target.upper()
@@ -99,12 +99,13 @@ def run_costs(control: RunControl) -> list[str]:
     if model.run_id:
         if jobs:
             parts.append(plural(jobs, "job"))
-        parts.append(plural(endpoints, "endpoint"))
+        if endpoints:
+            parts.append(plural(endpoints, "endpoint"))
     usd = model.usd(control.clock.now())
     if model.simulated:
-        parts.append(f"would cost {dollars(usd)}" if usd else "nothing is billed")
+        parts.append(f"would cost {roughly(usd)}" if usd else "nothing is billed")
     else:
-        parts.append(f"{dollars(usd)} so far")
+        parts.append(f"{roughly(usd)} so far")
     if model.hourly_usd:
         parts.append(f"${model.hourly_usd:.3f}/h")
     return parts

@@ -11,13 +11,14 @@ from textual.widgets.option_list import Option
 
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.screens.base import AppScreen
-from sagewizard.tui.words import RUN_STATES, duration, per_hour
+from sagewizard.tui.words import RUN_STATES, ago, per_hour
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from sagewizard.gallery import Card, RunRow
 
+MOST_RUNS = 50
 WELCOME = (
     "Welcome. SageWizard takes you through a whole SageMaker project, from data to predictions.\n"
     "Everything runs in a sandbox on this machine: no account, no bill, nothing to break.\n"
@@ -78,6 +79,10 @@ class HomeScreen(AppScreen):
         place = "[SANDBOX]" if simulated else "[AWS]"
         return ["sagewizard", "Home"], [place, what, f"{word} {per_hour(hourly)} now"]
 
+    def offers(self, key_id: str) -> bool:
+        """Offer the recent runs only where there are some."""
+        return key_id != "home.focus-runs" or bool(self.runs)
+
     # Loading
 
     def reload(self) -> None:
@@ -95,7 +100,7 @@ class HomeScreen(AppScreen):
     def _read(self, found: tuple[list[Card], list[RunRow]]) -> None:
         if not self.is_mounted:
             return
-        self.cards, self.runs = found
+        self.cards, self.runs = found[0], sorted(found[1], key=lambda row: -row.updated)
         first_time = not self._loaded
         self._loaded = True
         self.query_one("#welcome").display = not self.runs
@@ -130,7 +135,9 @@ class HomeScreen(AppScreen):
         place = runs.highlighted
         runs.clear_options()
         now = self.control.clock.now()
-        runs.add_options([Option(_run_text(row, now), id=row.run_id) for row in self.runs[:50]])
+        shown = self.runs[:MOST_RUNS]
+        lines = _run_lines(shown, now)
+        runs.add_options([Option(line, id=row.run_id) for line, row in zip(lines, shown, strict=True)])
         self.query_one("#recent").display = bool(self.runs)
         if self.runs:
             runs.highlighted = min(place or 0, len(self.runs) - 1)
@@ -279,7 +286,8 @@ def _card_text(card: Card) -> Content:
     if card.problem:
         return Content(f"✗ {card.name}\n  cannot be read: {card.problem}")
     price = f"${card.usd:.2f} on AWS" if card.usd is not None else "no price known"
-    line = f"  {card.level} · {card.dataset} · {card.algorithm}\n  {card.minutes:.0f} min and {price}"
+    data = card.dataset or "your CSV"
+    line = f"  {card.level} · {card.algorithm}\n  {data} · {card.minutes:.0f} min, {price}"
     return Content.assemble((card.title, "bold"), "\n", (line, "dim"))
 
 
@@ -290,10 +298,18 @@ def _about(card: Card) -> Content:
     return Content.assemble(" ".join(card.summary.split()), "\n\n", ("Steps  ", "bold"), steps)
 
 
-def _run_text(row: RunRow, now: float) -> Content:
-    glyph, word = RUN_STATES.get(row.status, ("?", row.status))
-    alive = f"  {per_hour(row.hourly_usd)} alive" if row.hourly_usd else ("  alive" if row.alive else "")
-    reached = f" after {row.reached}" if row.status != "finished" and row.reached else ""
-    score = f"  F1 {row.f1:.3f}" if row.f1 is not None else ""
-    age = duration(max(0.0, now - row.updated))
-    return Content(f"{glyph} {word}{reached}  {row.recipe}  {age} ago{score}{alive}")
+def _run_lines(rows: list[RunRow], now: float) -> list[Content]:
+    """Return a line for each run, their parts below each other."""
+    table = []
+    for row in rows:
+        glyph, word = RUN_STATES.get(row.status, ("?", row.status))
+        if row.status != "finished":
+            word += f", {row.steps_done}/{row.steps_total}"
+        alive = per_hour(row.hourly_usd) + " alive" if row.hourly_usd else "alive" if row.alive else ""
+        score = f"F1 {row.f1:.3f}" if row.f1 is not None else ""
+        table.append((f"{glyph} {word}", row.recipe, ago(now - row.updated), score, alive.strip()))
+    widths = [max(len(line[place]) for line in table) for place in range(5)] if table else []
+    return [
+        Content("  ".join(part.ljust(width) for part, width in zip(line, widths, strict=True) if width))
+        for line in table
+    ]

@@ -21,6 +21,7 @@ class JumpScreen(OnceModal):
 
     DEFAULT_CSS = """
     JumpScreen { background: $background 30%; layers: letters; }
+    JumpScreen:ansi { background: transparent; }
     JumpScreen .jump-letter {
         layer: letters; position: absolute; width: 3; height: 1; background: $warning; color: $background;
         text-style: bold; content-align: center middle;

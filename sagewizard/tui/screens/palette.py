@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+from typing import Any
+
+from textual import work
 from textual.command import CommandList, CommandPalette
+from textual.css.query import NoMatches
 from textual.theme import ThemeProvider
 
 
@@ -14,6 +20,13 @@ class Palette(CommandPalette):
         if action == "command_list":
             return all(found.scrollable_content_region for found in self.query(CommandList))
         return super().check_action(action, parameters)
+
+    @work(exclusive=True, group=CommandPalette._GATHER_COMMANDS_GROUP)  # noqa: SLF001  # one search at a time
+    async def _gather_commands(self, search_value: str) -> None:
+        """Search; a palette that is closed meanwhile has no list any more, and that is no error."""
+        search: Any = inspect.unwrap(super()._gather_commands)
+        with contextlib.suppress(NoMatches):
+            await search(self, search_value)
 
 
 def commands() -> Palette:

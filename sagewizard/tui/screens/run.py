@@ -12,6 +12,7 @@ from sagewizard.tui.bindings import bindings_for, keys_of
 from sagewizard.tui.panes import pane_class, places
 from sagewizard.tui.panes.base import TITLES, StepPane
 from sagewizard.tui.screens.base import AppScreen, run_costs
+from sagewizard.tui.whole import whole
 from sagewizard.tui.widgets.bars import EchoLine
 from sagewizard.tui.widgets.logpane import LogPane
 from sagewizard.tui.widgets.rail import Rail
@@ -81,7 +82,7 @@ class RunScreen(AppScreen):
             first = "algorithm"
         self.set_log_size("small")
         await self._show(first or "dataset")
-        if self not in self.app.screen_stack:  # it has gone meanwhile
+        if not whole(self):  # it has gone meanwhile
             return
         self._refill_log()
         self.update_from(model, set(t.ALL_TOPICS))
@@ -113,7 +114,7 @@ class RunScreen(AppScreen):
         rail_focused = rail.has_focus
         if not switcher.query(f"#{name}"):
             await switcher.add_content(pane_class(place)(place, self._control), id=name)
-        if self not in self.app.screen_stack or not switcher.query(f"#{name}"):  # it has gone meanwhile
+        if not whole(self) or not switcher.query(f"#{name}"):  # it has gone meanwhile
             return
         self.place = place
         switcher.current = name
@@ -157,7 +158,7 @@ class RunScreen(AppScreen):
 
     def update_from(self, model: RunModel, topics: set[str]) -> None:
         """Take changed topics: log, rail, pane, bars, errors."""
-        if not self.place or self not in self.app.screen_stack:
+        if not self.place or not whole(self):
             return
         if t.LOG in topics or model is not self._log_model:
             self._refill_log()
@@ -376,6 +377,12 @@ class RunScreen(AppScreen):
         """Change the size of the log."""
         place = LOG_SIZES.index(self._log_size)
         self.set_log_size(LOG_SIZES[(place + 1) % len(LOG_SIZES)])
+        # What has gone from the screen cannot keep the focus.
+        log, pane = self.query_one("#log", LogPane), self.pane
+        if self._log_size == "whole":
+            log.view.focus()
+        elif self._log_size == "hidden" and pane is not None:
+            pane.focus_first()
 
     def action_run_leave(self) -> None:
         """Go back to Home."""

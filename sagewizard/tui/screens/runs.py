@@ -162,8 +162,9 @@ class RunsScreen(ListScreen):
             "recipe",
             "started",
             score,
+            *(("AUC", "took") if wide else ()),
             "cost",
-            *(("AUC", "took", "alive", "run") if wide else ("alive",)),
+            "alive",
         )
         table.fill(heads, {run.run_id: self._row(run, wide, len(kinds) > 1) for run in runs})
         head = self.query_one("#runs-head", Static)
@@ -187,12 +188,11 @@ class RunsScreen(ListScreen):
         value = ""
         if run.score is not None:
             value = f"{metric_name(run.score[0])} {number(run.score[1])}" if mixed else number(run.score[1])
-        more: tuple[str, ...] = (f"{run.alive} alive" if run.alive else "-",)
-        if wide:
-            more = (number(run.metrics.get("roc_auc")), duration(run.seconds), *more, run.run_id)
+        more = (number(run.metrics.get("roc_auc")), duration(run.seconds)) if wide else ()
         started = time.strftime("%m-%d %H:%M" if not wide else "%Y-%m-%d %H:%M", time.localtime(run.created))
         mark = "◆" if run.run_id in self.marked else " "
-        return (mark, f"{glyph} {word}", run.recipe, started, value or "-", dollars(run.usd), *more)
+        alive = f"{run.alive} alive" if run.alive else "-"
+        return (mark, f"{glyph} {word}", run.recipe, started, value or "-", *more, dollars(run.usd), alive)
 
     def _draw_about(self) -> None:
         about = self.query_one("#runs-about", Static)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from textual.binding import Binding
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from sagewizard.tui.bindings import KEYS
+from sagewizard.tui.keytable import PRINTABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual import events
+    from textual.widget import Widget
 
 FOOTER_KEYS = 6
 
@@ -44,13 +47,11 @@ class StatusBar(Static):
         def room() -> int:
             return width - len(" · ".join(left)) - len(" · ".join(right))
 
-        if room() < 2 and "0 endpoints" in right:
-            right.remove("0 endpoints")
-        # First the program's name and the region go, then what is alive (the price an hour tells of it), last
-        # the place: target and cost stay.
+        # First the program's name goes, then the region and what is alive (the price an hour tells of it),
+        # last the place: target and cost stay.
         if room() < 2 and len(left) > 1:
             left.pop(0)
-        while len(right) > 3 and room() < 2:
+        while len(right) > 2 and room() < 2 and not _costs(right[1]):
             right.pop(1)
         while left and room() < 2:
             left.pop(0)
@@ -59,6 +60,11 @@ class StatusBar(Static):
         text = Content.assemble((one, "bold"), gap, other)
         # One line high, whatever it says: no layout is needed.
         self.update(text.truncate(width, ellipsis=True) if len(text) > width else text, layout=False)
+
+
+def _costs(part: str) -> bool:
+    """Whether a part of the status bar is about money: that stays."""
+    return "$" in part or "bill" in part
 
 
 class EchoLine(Static):
@@ -102,7 +108,11 @@ class KeyFooter(Static):
             return
         width = max(20, self.content_size.width)
         near = active(near=True)
-        offered = [(key, node) for key, node in near if key.footer and _enabled(node, key.action)]
+        # In a field a letter is text, and the field has uses of its own for some keys.
+        taken = _taken(self.app.focused)
+        offered = [
+            (key, node) for key, node in near if key.footer and key.free(taken) and _enabled(node, key)
+        ]
         # What Enter does comes first, wherever the focus is.
         ranked = sorted(
             enumerate(offered),
@@ -113,21 +123,41 @@ class KeyFooter(Static):
         used = len(last)
         for _place, (key, node) in ranked:
             label = getattr(node, "key_labels", {}).get(key.id, key.label)
-            text = f"{key.short} {label}  "
+            short = key.free(taken)
+            text = f"{short} {label}  "
             if len(chosen) == FOOTER_KEYS or used + len(text) > width:
                 continue
             used += len(text)
             chosen.append(
                 Content.from_markup(
-                    f"[@click=app.press_key('{key.id}')][b]$key[/b] $label[/]  ", key=key.short, label=label
+                    f"[@click=app.press_key('{key.id}')][b]$key[/b] $label[/]  ", key=short, label=label
                 )
             )
         end = Content.from_markup("[@click=app.press_key('app.palette')][b]^p[/b] commands[/]")
         self.update(Content.assemble(*chosen, end), layout=False)
 
 
-def _enabled(node: Any, action: str) -> bool:
-    return node.check_action(action, ()) is True
+def _enabled(node: Any, key: Any) -> bool:
+    offers = getattr(node, "offers", None)
+    return node.check_action(key.action, ()) is True and (offers is None or offers(key.id))
+
+
+def _taken(focused: Widget | None) -> Callable[[str], bool]:
+    """Return which keys what has the focus takes for itself: a field takes letters and its own keys."""
+    if not isinstance(focused, Input):
+        return lambda _key: False
+    own = {
+        one.strip()
+        for binding in Input.BINDINGS
+        if isinstance(binding, Binding) and binding.action not in ("submit", "copy")
+        for one in binding.key.split(",")
+    }
+
+    def taken(key: str) -> bool:
+        # The names that Textual gives to what can be typed are longer than one letter: "slash", "space".
+        return key in own or key in PRINTABLE or len(key) == 1
+
+    return taken
 
 
 def by_id(key_id: str) -> Any:

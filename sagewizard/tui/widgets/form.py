@@ -10,6 +10,8 @@ from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
+from sagewizard.tui.words import WIDE
+
 if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
@@ -37,7 +39,7 @@ class FormRow(Horizontal):
         yield Input(
             value=self.current(),
             compact=True,
-            placeholder="default" if definition.default is None else f"default: {definition.default}",
+            placeholder="not set" if definition.default is None else str(definition.default),
             suggester=SuggestFromList(words) if words else None,
             select_on_focus=True,
         )
@@ -70,15 +72,15 @@ class FormRow(Horizontal):
         changed = self.option.path in changes
         self.set_class(bool(fault), "-wrong")
         self.set_class(changed, "-changed")
-        state = ""
+        state, narrow = "", self.app.size.width < WIDE
         if fault:
-            state = "✗ not valid"
+            state = "✗ invalid"
         elif changed:
             before = changes[self.option.path][0]
-            state = f"~ changed, recipe: {before}"
+            state = f"~ was {before}" if narrow else f"~ changed, recipe: {before}"
         elif self.asked:
-            state = "for you to decide"
-        elif not self.field.value:
+            state = "you decide" if narrow else "for you to decide"
+        elif not self.field.value and self.option.definition.default is not None:
             state = "default"
         self.query_one(".form-state", Static).update(Content(state))
 

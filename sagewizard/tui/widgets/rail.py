@@ -10,7 +10,7 @@ from textual.widgets.option_list import Option
 
 from sagewizard.tui.panes import places
 from sagewizard.tui.panes.base import TITLES
-from sagewizard.tui.words import STATES
+from sagewizard.tui.words import STATES, WIDE
 
 if TYPE_CHECKING:
     from textual import events
@@ -77,6 +77,8 @@ class Rail(OptionList):
         step = self.control.model.steps.get(name)
         number = f"{step.number}" if step is not None else " "
         text = f"{glyph} {number:>2} {TITLES.get(name, name)}"
-        tail = f" {word}" if state in ("running", "failed", "stopped", "stale") else ""
+        # Where there is no room for the word, the pane says it, and the glyph is another one all the same.
+        told = state in ("running", "failed", "stopped", "stale")
+        tail = f" {word}" if told and self.app.size.width >= WIDE else ""
         style = STYLES.get(state, "")
         return Content.assemble((text + tail, style)) if style else Content(text + tail)
