@@ -11,7 +11,7 @@ from textual.widgets.option_list import Option
 
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.screens.base import AppScreen
-from sagewizard.tui.words import RUN_STATES, ago, per_hour
+from sagewizard.tui.words import RUN_STATES, ago, per_hour, plural
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -304,7 +304,8 @@ def _run_lines(rows: list[RunRow], now: float) -> list[Content]:
     for row in rows:
         glyph, word = RUN_STATES.get(row.status, ("?", row.status))
         if row.status != "finished":
-            word += f", {row.steps_done}/{row.steps_total}"
+            done = plural(row.steps_done, "step")
+            word = f"{done} done" if row.status == "partial" else f"{word}, {done} done"
         alive = per_hour(row.hourly_usd) + " alive" if row.hourly_usd else "alive" if row.alive else ""
         score = f"F1 {row.f1:.3f}" if row.f1 is not None else ""
         table.append((f"{glyph} {word}", row.recipe, ago(now - row.updated), score, alive.strip()))
