@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import dataclasses
+import itertools
 import os
 import random
 
@@ -185,20 +186,46 @@ class Stage:
         (self.summary,) = summaries(self.app.settings)
 
     async def open(self, name):
-        """Close all and come to a screen again; keys may have opened another run meanwhile."""
+        """Close all and come to a screen again; keys may have opened another run meanwhile.
+
+        What a key had asked for may still come, and lie on top of the screen that is meant: then once more.
+        """
         app, (kind, opened) = self.app, SCREENS[name]
         self._errors = name == "error"
+        for _ in range(5):
+            await self._close_all()
+            app._replay = None
+            if name != "run tune" and app.control.model.run_id != RUN:
+                there = []
+                app.control.open_run(RUN, lambda there=there: there.append(True))
+                await self._wait(self.pilot, lambda there=there: bool(there))
+                await self._close_all()
+            await opened(self)
+            looks = itertools.count()
+            # 250 looks are 5 s: what was asked for has been read by then, or another screen has come.
+            await self._wait(self.pilot, lambda looks=looks: self._on(kind) or next(looks) > 250)
+            if self._on(kind):
+                return
+        raise AssertionError(f"{name} never came on top:\n{app.screen_stack}")
+
+    def _on(self, kind):
+        return isinstance(self.app.screen, kind) and self.app.screen.is_mounted
+
+    async def _close_all(self):
+        """Leave every screen but Home, when nothing that was asked for is on its way any more."""
+        app = self.app
+        looks = itertools.count()
+
+        def still():
+            at_work = any(not worker.is_finished for worker in app.workers)
+            return not (at_work or app.control._queue.qsize()) or next(looks) > 250
+
         await self._wait(self.pilot, lambda: app.screen.is_mounted)
-        while len(app.screen_stack) > 1:
-            app.pop_screen()
-            await self._wait(self.pilot, lambda: app.screen.is_mounted)
-        app._replay = None
-        if name != "run tune" and app.control.model.run_id != RUN:
-            there = []
-            app.control.open_run(RUN, lambda: there.append(True))
-            await self._wait(self.pilot, lambda: bool(there))
-        await opened(self)
-        await self._wait(self.pilot, lambda: isinstance(app.screen, kind) and app.screen.is_mounted)
+        for _ in range(2):
+            await self._wait(self.pilot, still)
+            while len(app.screen_stack) > 1:
+                app.pop_screen()
+                await self._wait(self.pilot, lambda: app.screen.is_mounted)
 
     async def run_screen(self, place):
         app = self.app

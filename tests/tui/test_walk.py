@@ -50,7 +50,7 @@ def test_enter_alone_walks_to_training_and_a_second_app_goes_on_from_home(
             assert "1,077" in shown(app)
             await go_on(app, pilot, wait_until, "preview")
             await do_step(app, pilot, wait_until, "preview")
-            await wait_until(pilot, lambda: "Training rows 1 to" in shown(app))
+            await wait_until(pilot, lambda: "Rows 1 to" in shown(app))
             await go_on(app, pilot, wait_until, "prepare")
             await do_step(app, pilot, wait_until, "prepare")
             await go_on(app, pilot, wait_until, "algorithm")

@@ -100,7 +100,10 @@ async def walk(app, pilot, wait_until, *, seconds=60.0, look=None):
             first = list(app.screen.pane.query("FormRow"))[: len(asked)]
             assert [row.option.path for row in first] == asked
             states = [str(row.query_one(".form-state").render()) for row in first]
-            assert all(state == "for you to decide" or state.startswith("~ changed") for state in states)
+            assert all(
+                state in ("you decide", "for you to decide") or state.startswith("~ changed")
+                for state in states
+            )
         else:
             await do_step(app, pilot, wait_until, place, seconds)
             if look is not None:

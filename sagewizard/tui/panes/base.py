@@ -260,10 +260,9 @@ class StepPane(Vertical):
                 if share is not None and view.progress.total:
                     filled = round(share * 20)
                     bar = "█" * filled + "░" * (20 - filled)
-                    done = amount(view.progress.done, view.progress.unit)
-                    text += (
-                        f"  {bar} {share:4.0%}  {done} of {amount(view.progress.total, view.progress.unit)}"
-                    )
+                    unit = view.progress.unit
+                    done = amount(view.progress.done, unit if unit == "bytes" else "")
+                    text += f"  {bar} {share:4.0%}  {done} of {amount(view.progress.total, unit)}"
             widget.update(Content(text))
         elif view.status == "done":
             took = f" in {duration(view.seconds)}" if view.seconds is not None else ""

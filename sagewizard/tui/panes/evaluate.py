@@ -267,12 +267,17 @@ class EvaluatePane(DeskPane):
         if sweep is None:
             return
         own = results.cut
-        said = "the model's own" if self.threshold == own else f"the model's {number(own)}"
+        recipe = self.control.recipe
+        asked = recipe is not None and recipe.threshold is not None
+        whose = "recipe's" if asked else "model's"
+        said = f"the {whose}" if asked else f"the {whose} own"
+        if self.threshold != own:
+            said = f"the {whose} {number(own)}"
         line = Text(f"Threshold {number(self.threshold)}", "bold")
         line.append(f" ({said}) ", "not bold")
         if 0 <= self.threshold <= 1:
             line.append(gauge(self.threshold, own, 20), "not bold")
-        line.append("\n← → one row · shift 0.05 · m model's · b best F1", "dim not bold")
+        line.append(f"\n← → one row · shift 0.05 · m {whose} · b best F1", "dim not bold")
         widget.update(line)
 
     def _draw_measures(self) -> None:

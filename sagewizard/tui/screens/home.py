@@ -182,7 +182,7 @@ class HomeScreen(AppScreen):
             return draw_thumbnail(found, 36, colourless=colourless) if found is not None else ""
 
         def drawn(text: str) -> None:
-            self.pictures[card.name] = text or "Its data is not on this machine yet: the first step gets it."
+            self.pictures[card.name] = text or "No picture of its data yet: the first step gets it."
             self._show_picture(card.name)
 
         self.control.call(draw, drawn, lambda _error: drawn(""))

@@ -10,7 +10,8 @@ from textual.content import Content
 
 from sagewizard.render.cells import cell_width, clean, cut
 from sagewizard.render.ink import Ink
-from sagewizard.tui.words import dollars, duration, plural
+from sagewizard.render.units import money
+from sagewizard.tui.words import duration, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ def plan_text(plan: TuningPlan | TuningPlanned, *, simulated: bool, seconds_here
     else:
         strategy, objective, goal = plan.strategy, plan.objective, plan.goal
         jobs, parallel, ranges = plan.jobs, plan.parallel, plan.ranges
-    price = f"about {dollars(plan.usd)}" if plan.usd is not None else "no price is known"
+    price = f"about {money(plan.usd)}" if plan.usd is not None else "no price is known"
     where = "on AWS it would take" if simulated else "it takes"
     long = f"{where} about {duration(plan.minutes * 60)}, {price}"
     if seconds_here is not None:

@@ -51,6 +51,12 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+def _listens(path: Path) -> bool:
+    """Whether the container listens: between bind and listen the socket is there, and refuses."""
+    with socket.socket(socket.AF_UNIX) as one:
+        return one.connect_ex(str(path)) == 0
+
+
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
     """A folder whose name is short enough for a socket."""
@@ -75,7 +81,7 @@ def test_a_job_is_trained_and_served_by_processes(job: Any, digits: Any, short_f
     path = short_folder / "serve.sock"
     server = start("serve", {**environ, "SAGEWIZARD_BIND_UNIX": str(path), "MAX_CONTENT_LENGTH": "2000000"})
     try:
-        while not path.exists() and server.poll() is None:
+        while not _listens(path) and server.poll() is None:
             os.sched_yield()
         assert path.exists() and path.stat().st_mode & 0o077 == 0
         connection = UnixConnection(str(path))

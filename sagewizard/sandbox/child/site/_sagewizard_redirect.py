@@ -274,13 +274,13 @@ def _check_schemas_once(module: Any) -> None:
 
 
 def _name_to_the_second(module: Any) -> None:
-    """Let the SageMaker SDK name tuning jobs by the second, not by the minute.
+    """Let the SageMaker SDK name tuning jobs by the second, not by the minute, and none by the last one's.
 
     On AWS no two of them fit into a minute; here a notebook that compares two strategies runs both in one,
     and the second would be refused because its name is taken.
     """
     if hasattr(module, "sagemaker_short_timestamp"):
-        module.sagemaker_short_timestamp = lambda: module.time.strftime("%y%m%d-%H%M%S")
+        module.sagemaker_short_timestamp = _never_twice(lambda: module.time.strftime("%y%m%d-%H%M%S"))
 
 
 def _give_no_name_twice(module: Any) -> None:
@@ -290,22 +290,26 @@ def _give_no_name_twice(module: Any) -> None:
     hyperparameters runs several.
     """
     original = getattr(module, "_get_unique_name", None)
-    if original is None:
-        return
+    if original is not None:
+        vars(module)["_get_unique_name"] = _never_twice(original)
+
+
+def _never_twice(make: Callable[..., str]) -> Callable[..., str]:
+    """Wrap what makes a name that ends in the second: it waits for the next one rather than repeat itself."""
     import time
 
     given: set[str] = set()
 
-    @functools.wraps(original)
-    def unique_name(*args: Any, **options: Any) -> str:
+    @functools.wraps(make)
+    def made(*args: Any, **options: Any) -> str:
         # A long name has its time cut off, and never changes.
         limit = time.monotonic() + 1.5
-        while (name := original(*args, **options)) in given and time.monotonic() < limit:
+        while (name := make(*args, **options)) in given and time.monotonic() < limit:
             time.sleep(0.02)
         given.add(name)
-        return str(name)
+        return name
 
-    vars(module)["_get_unique_name"] = unique_name
+    return made
 
 
 def _as_pandas_2(frame: Any) -> None:
