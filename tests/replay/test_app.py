@@ -78,8 +78,9 @@ def test_home_offers_one_with_one_key_and_it_says_recorded(settings):
             position = control.tape.position
             await asyncio.sleep(0.3)
             assert control.tape.position == position
-            await pilot.press("plus", "plus", "space")
+            await pilot.press("plus", "plus")
             assert control.tape.speed == 5.0
+            # Paused: while it plays, the app goes on to each step as it comes.
             app.screen.show("deploy")
             await until(app, pilot, lambda: app.screen.place == "deploy")
             await pilot.press("enter")

@@ -18,7 +18,7 @@ def test_a_text_that_changes_again_before_it_is_noticed_has_its_new_height():
     async def go():
         app = OneText()
         async with app.run_test(size=(40, 10)) as pilot:
-            text = Static("", id=CHANGING)
+            text = Static("", id=CHANGING[0])
             await app.screen.mount(text)
             await pilot.pause()
             text.update("one")

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from textual.geometry import Size
 
 
-CHANGING = "transform-lines"
-"""The text that a worker changes from a line to a page; others keep the layout that Textual settles on."""
+CHANGING = ("transform-lines", "train-chart")
+"""The texts that a worker changes from a line to a page; others keep the layout that Textual settles on."""
 
 
 class FreshScreen(Screen[Any]):
-    """A screen on which the text CHANGING is measured again when it changes after a layout.
+    """A screen on which the texts CHANGING are measured again when they change after a layout.
 
     A text that changes asks for a layout once, and is measured anew only when it asks. When a layout for
     another widget comes first, it measures the new text already; a second change, before the first one is
@@ -33,6 +33,6 @@ class FreshScreen(Screen[Any]):
             if text.visual is not measured:
                 text._layout_updates += 1  # noqa: SLF001  # Textual has no public word for these two
         super()._refresh_layout(size, scroll)
-        texts = self.query(f"#{CHANGING}").results(Static)
+        texts = self.query(", ".join(f"#{name}" for name in CHANGING)).results(Static)
         waiting = (text for text in texts if text._layout_required)  # noqa: SLF001
         self._measured = [(text, text.visual) for text in waiting]
