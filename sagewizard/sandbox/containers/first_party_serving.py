@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sagewizard.data import recordio
@@ -46,11 +45,7 @@ class FirstPartyApplication:
 
     def execution_parameters(self) -> Mapping[str, Any]:
         """Tell batch transform how to call: one request a core, many records in each."""
-        return {
-            "MaxConcurrentTransforms": os.cpu_count() or 1,
-            "BatchStrategy": "MULTI_RECORD",
-            "MaxPayloadInMB": serving.DEFAULT_LENGTH >> 20,
-        }
+        return serving.many_records_a_request(serving.DEFAULT_LENGTH)
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> Reply:
         """Predict for the rows of a request."""

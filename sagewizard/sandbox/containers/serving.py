@@ -65,6 +65,15 @@ class ModelApplication(Protocol):
         ...
 
 
+def many_records_a_request(longest: int) -> dict[str, object]:
+    """Return the answer to GET /execution-parameters: one request a core, many records in `longest` bytes."""
+    return {
+        "MaxConcurrentTransforms": os.cpu_count() or 1,
+        "BatchStrategy": "MULTI_RECORD",
+        "MaxPayloadInMB": longest >> 20,
+    }
+
+
 def error_reply(status: int, message: str) -> Reply:
     """Build a refusal as the real containers word it: the plain text, and nothing else."""
     return Reply(status, "text/plain; charset=utf-8", message.encode())

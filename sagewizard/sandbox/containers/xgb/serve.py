@@ -86,11 +86,7 @@ class XgboostApplication:
 
     def execution_parameters(self) -> Mapping[str, Any]:
         """Tell batch transform how to call: one request a core, many records in each."""
-        return {
-            "MaxConcurrentTransforms": os.cpu_count() or 1,
-            "BatchStrategy": "MULTI_RECORD",
-            "MaxPayloadInMB": self.limit >> 20,
-        }
+        return serving.many_records_a_request(self.limit)
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> Reply:
         """Predict for the rows of a request."""
