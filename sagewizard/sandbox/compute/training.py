@@ -184,7 +184,9 @@ class _Run:
             container = resolve(str(specification.get("TrainingImage", "")))
         except LookupError as error:
             raise ClientFailure(str(error.args[0] if error.args else error)) from None
-        container = with_script(container, self.request.get("HyperParameters", {}))
+        container = with_script(
+            container, self.request.get("HyperParameters", {}), specification.get("ContainerEntrypoint")
+        )
         if getattr(container, "script_mode", False) and specification.get("MetricDefinitions"):
             self.scraper = self.guarded = GuardedScraper(specification["MetricDefinitions"])
         self._pause(pace.training_preparing)

@@ -9,7 +9,7 @@ from sagewizard import algorithms
 from sagewizard.sandbox.containers.script import images
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sagewizard.algorithms import MetricDefinition
     from sagewizard.sandbox.containers.script.images import Framework
@@ -80,13 +80,16 @@ def resolve(image_uri: str) -> Container:
     )
 
 
-def with_script(container: Any, given: Mapping[str, str]) -> Any:
+def with_script(container: Any, given: Mapping[str, str], entry_point: Sequence[str] | None = None) -> Any:
     """Return what runs with these hyperparameters, or this environment of a model: a script, if given.
 
-    A container that knows no scripts is returned as it is.
+    An `entry_point` that a training job names in the place of the image's own is a script, too. A container
+    that knows no scripts is returned as it is.
     """
     script = getattr(container, "script", None)
-    return script if script is not None and any(given.get(name) for name in PROGRAMS) else container
+    if script is not None and (entry_point or any(given.get(name) for name in PROGRAMS)):
+        return script
+    return container
 
 
 def _scripts(framework: Framework) -> Container:

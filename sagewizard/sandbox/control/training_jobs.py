@@ -121,7 +121,8 @@ def _check_algorithm(request: dict[str, Any]) -> None:
         )
     container = checks.known_image(image)
     if container.metric_definitions:
-        scripted = with_script(container, request.get("HyperParameters", {})).script_mode
+        given, entry_point = request.get("HyperParameters", {}), algorithm.get("ContainerEntrypoint")
+        scripted = with_script(container, given, entry_point).script_mode
         if algorithm.get("MetricDefinitions"):
             if scripted:
                 return

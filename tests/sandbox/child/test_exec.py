@@ -512,19 +512,23 @@ def test_the_sdks_pauses_are_short_unless_the_sandbox_plays_awss_own_pace(run, t
     (package / "__init__.py").write_text("")
     (package / "session.py").write_text("import time\nEP_LOGGER_POLL = 30\n")
     (package / "utils.py").write_text("import time\n")  # makes names of the time as well
+    before = tmp_path / "sagemaker_core"  # has the resource classes beside version 2
+    before.mkdir()
+    (before / "__init__.py").write_text("")
+    (before / "resources.py").write_text("import time\n")
     source = """
-        import json, sys, time, sagemaker.session, sagemaker.utils
+        import json, sys, time, sagemaker.session, sagemaker.utils, sagemaker_core.resources
         ahead = []
-        for module in (sagemaker.session, sagemaker.utils):
+        for module in (sagemaker.session, sagemaker_core.resources, sagemaker.utils):
             module.time.sleep(float(sys.argv[1]))
             ahead.append(round(module.time.time() - time.time()))
         print(json.dumps([*ahead, sagemaker.session.EP_LOGGER_POLL]))
     """
-    assert printed(run(source, "1.5")) == [1, 0, 0.5]
+    assert printed(run(source, "1.5")) == [1, 1, 0, 0.5]
     slow = Settings(home=tmp_path / "home", data=None)
     launcher.ensure(slow, pace="real")
     try:
         assert launcher.status(slow)["pace"] == "real"
-        assert printed(run(source, "0.6", env={"SAGEWIZARD_HOME": str(slow.home)})) == [0, 0, 30]
+        assert printed(run(source, "0.6", env={"SAGEWIZARD_HOME": str(slow.home)})) == [0, 0, 0, 30]
     finally:
         launcher.stop(slow, force=True)

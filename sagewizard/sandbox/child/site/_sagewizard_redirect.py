@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 URL, KEY, SECRET = "SAGEWIZARD_EXEC_URL", "SAGEWIZARD_EXEC_KEY", "SAGEWIZARD_EXEC_SECRET"
 PACE = "SAGEWIZARD_EXEC_PACE"
 _LONGEST_PAUSE = 0.5
-# The SageMaker SDK's modules, of both versions: many of them sleep before they look again.
-_SDK = "sagemaker."
+# The SageMaker SDK's modules, of both versions, and the resource classes that came before version 3: many of
+# them sleep before they look again.
+_SDK = ("sagemaker.", "sagemaker_core.")
 # These two make names of the time, too, so their clock stays as it is.
 _NAMING = ("sagemaker.utils", "sagemaker.core.common_utils")
 # Where version 3 of the SDK names jobs.

@@ -50,6 +50,11 @@ class Image:
         return not self.since("1.2-2")
 
     @property
+    def heeds_accept(self) -> bool:
+        """Whether the reply's type is the accepted one; it came with the choice of a reply's contents."""
+        return self.since("0.90-2")
+
+    @property
     def brackets_log_lines(self) -> bool:
         """Whether log lines start with [time:LEVEL] and not with LEVEL:logger:."""
         return self.is_first or self.since("1.2-1")

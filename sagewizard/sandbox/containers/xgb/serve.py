@@ -106,7 +106,7 @@ class XgboostApplication:
         except Exception as error:
             return error_reply(400, f"Unable to evaluate payload provided: {plain(error)}")
         try:
-            reply_type = replies.choose(accept)
+            reply_type = replies.choose(accept) if self.image.heeds_accept else replies.CSV
         except replies.AcceptError as error:
             return error_reply(406, str(error))
         return self._reply(models[0], predictions, reply_type)

@@ -108,6 +108,27 @@ def test_own_metric_definitions_are_for_scripts_only(bench, job):
         bench.train(SCRIPT, without, {"train": uri}, IMAGE, MetricDefinitions=own)
 
 
+def test_an_entry_point_of_the_jobs_own_runs_in_the_place_of_the_algorithm(bench):
+    """Version 3 of the SDK starts scripts so, with channels that the algorithm does not know."""
+    uri = bench.put(
+        "xgboost-entry/code/train.sh", 'echo "hello from $SM_CURRENT_HOST"; ls /opt/ml/input/data'
+    )
+    entry = ["/bin/bash", "/opt/ml/input/data/sm_drivers/train.sh"]
+    job = bench.train(
+        SCRIPT,
+        {"sagemaker_program": "", "sagemaker_submit_directory": ""},
+        {"sm_drivers": uri},
+        IMAGE,
+        AlgorithmSpecification={
+            "TrainingImage": IMAGE,
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": entry,
+        },
+    )
+    assert job["TrainingJobStatus"] == "Completed", job
+    assert "hello from algo-1" in bench.job_log(job)
+
+
 def test_the_image_runs_the_algorithm_unless_a_script_is_named():
     container = resolve(IMAGE)
     assert not container.script_mode and with_script(container, {"num_round": "3"}) is container
@@ -115,3 +136,5 @@ def test_the_image_runs_the_algorithm_unless_a_script_is_named():
     assert with_script(container, {"SAGEMAKER_PROGRAM": "train.py"}).script_mode
     first = resolve("811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:1")
     assert with_script(first, {"sagemaker_program": '"train.py"'}) is first
+    assert with_script(container, {}, ["/bin/bash", "train.sh"]).script_mode
+    assert with_script(first, {}, ["/bin/bash", "train.sh"]) is first

@@ -236,6 +236,14 @@ def test_a_reply_type_that_is_not_written_is_406(application: Any) -> None:
     )
 
 
+def test_the_oldest_images_answer_with_csv_whatever_is_accepted(application: Any) -> None:
+    served = application("0.90-1")
+    for accept in ("application/csv", "application/json"):
+        reply = served.invoke(BODY, "text/csv", accept)
+        assert (reply.status, reply.content_type) == (200, "text/csv; charset=utf-8")
+        assert reply.body == served.invoke(BODY, "text/csv", "*/*").body
+
+
 def test_a_model_that_cannot_be_loaded_is_500_and_the_container_still_answers_ping(
     application: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
