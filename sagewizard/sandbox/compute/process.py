@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_PLACES = itertools.count(1)
+
+
 class LaunchError(SandboxError):
     """A container process could not be started."""
 
@@ -23,12 +27,14 @@ class Child:
 
     `exit_code` follows Docker: 0 to 255, and 128 plus the signal's number for a process that a signal ended.
     `lost` says why when the process ended because its warm parent did. `output_error` is what `on_line`
-    raised, if it did: the rest of the output was then read and dropped.
+    raised, if it did: the rest of the output was then read and dropped. `place` is smaller than that of every
+    process that ended later, 0 while it runs.
     """
 
     def __init__(self, number: int, output: int, on_line: Callable[[str], None]) -> None:
         self.number = number
         self.pid = 0
+        self.place = 0
         self.exit_code: int | None = None
         self.lost: str | None = None
         self.output_error: Exception | None = None
@@ -78,6 +84,7 @@ class Child:
             return
         self.exit_code = code if code >= 0 else 128 - code
         self.lost = lost
+        self.place = next(_PLACES)
         os.write(self._wake_write, b"x")  # before the event: after it the reader may close the descriptor
         self._ended.set()
 

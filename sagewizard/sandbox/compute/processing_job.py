@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,11 @@ from sagewizard.sandbox.compute.filetree import (
 )
 from sagewizard.sandbox.compute.joblog import JobLog
 from sagewizard.sandbox.compute.launcher import LaunchError
+from sagewizard.sandbox.compute.network import network
 from sagewizard.sandbox.compute.s3data import ClientFailure
 from sagewizard.sandbox.compute.training import INTERNAL_ERROR, STOP_GRACE, read_failure
 from sagewizard.sandbox.compute.usage import hosts_measured
+from sagewizard.sandbox.containers.script import names
 from sagewizard.sandbox.store.objects import NoSuchBucket
 
 if TYPE_CHECKING:
@@ -207,6 +209,8 @@ class _Run:
         self.trees: list[ProcessingTree] = []
         self.children: list[Child] = []
         self.started: float | None = None
+        self.hosts = names.Names()
+        self.held = contextlib.ExitStack()
 
     def run(self) -> ProcessingOutcome:
         try:
@@ -229,6 +233,7 @@ class _Run:
             log.close()
         for tree in self.trees:
             tree.remove()
+        self.held.close()
         remove_tree(self.folder)
 
     def _ending(self, status: str, reason: str | None = None) -> ProcessingOutcome:
@@ -254,6 +259,7 @@ class _Run:
             tree.download(self.stop)
         if self.stop.is_set():
             raise Cancelled
+        self.hosts = self.held.enter_context(network(self.trees[0].host_names, self.services.endpoint_url))
         self.started = self.services.clock.now()
         self.on_status("InProgress", "Processing")
         try:
@@ -261,9 +267,9 @@ class _Run:
                 self.children.append(self._launch(tree))
         except LaunchError as error:
             raise _Failure(f"{INTERNAL_ERROR} ({error})") from error
-        names = {f"{self.job}/algo-{tree.host}": self.children[i] for i, tree in enumerate(self.trees)}
+        measured = {f"{self.job}/algo-{tree.host}": self.children[i] for i, tree in enumerate(self.trees)}
         arn = str(self.request.get("ProcessingJobArn", ""))
-        with hosts_measured(self.meter, arn, LOG_GROUP, names, self.folder):
+        with hosts_measured(self.meter, arn, LOG_GROUP, measured, self.folder):
             failed = self._await()
         self._upload(completed=failed is None and not self.stop.is_set())
         if failed is not None and not self.stop.is_set():
@@ -280,7 +286,9 @@ class _Run:
         self.logs.append(log)
         for note in tree.notes():
             log(note)
-        return self.launcher.launch(ENTRY, env=tree.environment(), cwd=tree.base, on_line=log)
+        hosts = replace(self.hosts, current=f"algo-{tree.host}")
+        env = {**tree.environment(), names.VARIABLE: hosts.text()}
+        return self.launcher.launch(ENTRY, env=env, cwd=tree.base, on_line=log)
 
     def _await(self) -> tuple[ProcessingTree, Child] | None:
         """Wait for all hosts; the first that failed, after which the others are ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -9,7 +10,7 @@ import re
 import stat
 import tempfile
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,9 +26,12 @@ from sagewizard.sandbox.compute.filetree import (
 from sagewizard.sandbox.compute.guarded_metrics import GuardedScraper, left_out
 from sagewizard.sandbox.compute.joblog import JobLog, MetricScraper
 from sagewizard.sandbox.compute.launcher import LaunchError
+from sagewizard.sandbox.compute.merging import merge
+from sagewizard.sandbox.compute.network import network
 from sagewizard.sandbox.compute.s3data import ClientFailure, join_uri, parse_uri
 from sagewizard.sandbox.compute.usage import hosts_measured
 from sagewizard.sandbox.containers.registry import with_script
+from sagewizard.sandbox.containers.script import names
 from sagewizard.sandbox.store.objects import NoSuchBucket
 
 if TYPE_CHECKING:
@@ -127,6 +131,8 @@ class _Run:
         self.guarded: GuardedScraper | None = None
         self.logs: list[JobLog] = []
         self.trees: list[TrainingTree] = []
+        self.hosts = names.Names()
+        self.held = contextlib.ExitStack()
         self.started: float | None = None
         self.artifact: str | None = None
 
@@ -152,6 +158,7 @@ class _Run:
             self.guarded.close()
         for log in self.logs:
             log.close()
+        self.held.close()
         remove_tree(self.folder)
 
     def _ending(self, status: str, message: str, reason: str | None = None) -> TrainingOutcome:
@@ -194,6 +201,7 @@ class _Run:
         self.started = clock.now()
         self.on_status("Downloading", "Downloading input data")
         self.trees = self._grow(container)
+        self.hosts = self.held.enter_context(network(self.trees[0].host_names, self.services.endpoint_url))
         for tree in self.trees:
             tree.prepare()
             tree.download(self.stop)
@@ -206,7 +214,7 @@ class _Run:
         # The service uploads after a failure as well: the output folder, not the model.
         self.on_status("Uploading", "Uploading generated training model")
         failed = code != 0 and not self.stop.is_set()
-        self._upload(tree, failed=failed)
+        self._upload(failed=failed)
         if failed:
             raise _Failure(self._reason(tree, code))
         if not self.stop.is_set() and pace.training_uploading > 0:
@@ -248,11 +256,10 @@ class _Run:
                 raise _Failure(f"{INTERNAL_ERROR} (the job's log could not be written: {child.output_error})")
         failed = [number for number in codes if children[number].exit_code]
         if failed:
-            # A host whose peer is gone fails too, and may end first; what the owner can mend goes before.
+            # A host whose peer is gone fails too; what the owner can mend goes before.
             failed.sort(key=lambda number: not read_failure(self._failure(number)).startswith("ClientError:"))
             return children[failed[0]].exit_code or 0, self.trees[failed[0]]
-        # The master has saved the model, and it need not be the first host: that one may have had no data.
-        return 0, next((tree for tree in self.trees if any(tree.model.iterdir())), self.trees[0])
+        return 0, self.trees[0]
 
     def _run(self, container: Container) -> tuple[list[Child], list[int]]:
         """Start the container on every host and wait for all; the children, and the order they ended in."""
@@ -283,6 +290,8 @@ class _Run:
         for note in tree.notes():
             log(note)
         env = tree.environment()
+        if getattr(container, "script_mode", False):
+            env[names.VARIABLE] = replace(self.hosts, current=f"algo-{tree.host}").text()
         if tree.hosts > 1:
             env[_MEETING_VARIABLE] = str(self.folder / "meeting")
         return self.launcher.launch(container.train, env=env, cwd=tree.base, on_line=log)
@@ -310,7 +319,7 @@ class _Run:
             if self.stop.is_set() and len(order) < len(children):
                 self.on_status("Stopping", "Stopping the training job")
                 self._stop_all(children)
-        return order
+        return sorted(order, key=lambda number: children[number].place)
 
     @staticmethod
     def _stop_all(children: list[Child]) -> None:
@@ -327,14 +336,24 @@ class _Run:
             return text
         return f"AlgorithmError: {text}" if text else f"AlgorithmError: , exit code: {code}"
 
-    def _upload(self, tree: TrainingTree, *, failed: bool) -> None:
+    def _merged(self, folders: list[Path]) -> Path:
+        """Put together what the hosts left in a folder of theirs; the log names what several wrote."""
+        if clashes := merge(folders):
+            self.logs[0](
+                f"Sandbox: more than one host wrote {', '.join(clashes[:20])} below {folders[0]}; the file of"
+                " the first of them is kept."
+            )
+        return folders[0]
+
+    def _upload(self, *, failed: bool) -> None:
         output = self.request["OutputDataConfig"]
         folder = join_uri(output["S3OutputPath"], self.job, "output")
         compressed = output.get("CompressionType", "GZIP") != "NONE"
         try:
-            if any(tree.model.iterdir()) if self.stop.is_set() else not failed:
-                self.artifact = self._store(tree.model, folder, "model", compressed=compressed)
-            data = tree.output / "data"
+            model = self._merged([tree.model for tree in self.trees])
+            if any(model.iterdir()) if self.stop.is_set() else not failed:
+                self.artifact = self._store(model, folder, "model", compressed=compressed)
+            data = self._merged([tree.output / "data" for tree in self.trees])
             if data.is_dir() and any(data.iterdir()):
                 self._store(data, folder, "output", compressed=compressed)
             for each in self.trees:

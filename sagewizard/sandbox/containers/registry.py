@@ -93,4 +93,4 @@ def with_script(container: Any, given: Mapping[str, str], entry_point: Sequence[
 
 
 def _scripts(framework: Framework) -> Container:
-    return Container(framework.name, framework.version, *_SCRIPT, (), script_mode=True)
+    return Container(framework.name, framework.version, *_SCRIPT, (), script_mode=True, distributed=True)

@@ -1,7 +1,8 @@
-"""Starts a program that sees a folder as /opt/ml: `python -I -S enter.py FOLDER CWD PROGRAM ARGUMENT...`.
+"""Starts a program that sees a folder as /opt/ml: `python -I -S enter.py FOLDER HOST CWD PROGRAM ...`.
 
 A mount namespace of its own shows FOLDER at /opt/ml to the program and its children, and to nobody else. It
 needs no root: where the user may make a user namespace, that is enough. The person's own ~/.aws is covered.
+With a HOST, the machine's name is HOST there and FOLDER/.hosts stands at /etc/hosts; HOST may be empty.
 Exit code 125 says that the system does not allow it; nothing was started then. Linux only; this file is run
 by itself and imports only the standard library.
 """
@@ -15,12 +16,13 @@ import sys
 
 NOT_POSSIBLE = 125
 TARGET = "/opt/ml"
-_CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
+_HOSTS = "/etc/hosts"
+_CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWUSER = 0x00020000, 0x04000000, 0x10000000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
 
 
 class _System:
-    """The two system calls, with errors as OSError."""
+    """The system calls, with errors as OSError."""
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -32,6 +34,9 @@ class _System:
         names = [os.fsencode(source), os.fsencode(target), kind.encode() if kind else None]
         self._check(self._libc.mount(*names, ctypes.c_ulong(flags), None))
 
+    def name(self, host: str) -> None:
+        self._check(self._libc.sethostname(host.encode(), ctypes.c_size_t(len(host.encode()))))
+
     @staticmethod
     def _check(code: int) -> None:
         if code != 0:
@@ -39,17 +44,18 @@ class _System:
             raise OSError(number, os.strerror(number))
 
 
-def enter(folder: str) -> None:
+def enter(folder: str, host: str = "") -> None:
     """Make the namespace and show `folder` at /opt/ml in it; OSError when the system does not allow it."""
     system = _System()
+    wanted = _CLONE_NEWNS | (_CLONE_NEWUTS if host else 0)
     user, group = os.getuid(), os.getgid()
     own = os.open(f"/proc/{os.getpid()}", os.O_PATH)
     try:
         if user != 0:
             raise PermissionError
-        system.unshare(_CLONE_NEWNS)
+        system.unshare(wanted)
     except PermissionError:
-        system.unshare(_CLONE_NEWNS | _CLONE_NEWUSER)
+        system.unshare(wanted | _CLONE_NEWUSER)
         for name, text in (
             ("setgroups", "deny"),
             ("uid_map", f"{user} {user} 1"),
@@ -60,12 +66,18 @@ def enter(folder: str) -> None:
     os.close(own)
     # A descriptor from before would belong to the old namespace, from which nothing can be shown in this one.
     source = os.open(folder, os.O_PATH)
+    hosts = os.open(f"{folder}/.hosts", os.O_PATH | os.O_NOFOLLOW) if host else None
     system.mount("none", "/", None, _MS_REC | _MS_PRIVATE)
     _cover_credentials(system)
     if not os.path.isdir(TARGET):  # noqa: PTH112
         _add_to_parent(system)
     system.mount(f"/proc/self/fd/{source}", TARGET, None, _MS_BIND | _MS_REC)
     os.close(source)
+    if hosts is not None:
+        system.name(host)
+        if os.path.exists(_HOSTS):  # noqa: PTH110
+            system.mount(f"/proc/self/fd/{hosts}", _HOSTS, None, _MS_BIND)
+        os.close(hosts)
 
 
 def _add_to_parent(system: _System) -> None:
@@ -99,9 +111,9 @@ def _cover_credentials(system: _System) -> None:
 
 def main() -> None:
     """Enter, then become the program."""
-    folder, cwd, *command = sys.argv[1:]
+    folder, host, cwd, *command = sys.argv[1:]
     try:
-        enter(folder)
+        enter(folder, host)
         os.chdir(cwd)
     except OSError as error:
         sys.stderr.write(f"{TARGET} cannot be shown: {error}\n")

@@ -13,12 +13,13 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagewizard.sandbox.containers.contract import REAL_BASE
-from sagewizard.sandbox.containers.script import enter
+from sagewizard.sandbox.containers.script import enter, names
+from sagewizard.sandbox.containers.script.names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,15 +34,19 @@ FALLBACK_NOTE = (
 _SHOWN = re.compile(rf"{REAL_BASE}(?=/|$)")
 _TAIL = 64 * 1024
 # What of the toolkit's own environment a user's program sees: nothing that names this package's files.
-_HIDDEN = ("PYTHONPATH", "VIRTUAL_ENV", "SAGEWIZARD_WATCH_FD", NO_NAMESPACE_VARIABLE)
+_HIDDEN = ("PYTHONPATH", "VIRTUAL_ENV", "SAGEWIZARD_WATCH_FD", names.VARIABLE, NO_NAMESPACE_VARIABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A job's folder and how programs see it; `shown` tells whether it really stands at /opt/ml."""
+    """A job's folder and how programs see it; `shown` tells whether it really stands at /opt/ml.
+
+    `hosts` are the names that lead somewhere in it.
+    """
 
     base: Path
     shown: bool
+    hosts: Names = field(default_factory=Names)
 
     @property
     def root(self) -> str:
@@ -61,7 +66,12 @@ class World:
         arguments = [self.text(item) for item in command]
         if not self.shown:
             return arguments
-        return [sys.executable, "-I", "-S", enter.__file__, str(self.base), self.name(cwd), *arguments]
+        entering = [sys.executable, "-I", "-S", enter.__file__, str(self.base), self.hosts.current]
+        return [*entering, self.name(cwd), *arguments]
+
+    def address(self, host: str) -> str:
+        """Return what any program can reach a host by: its name, or without a namespace its address."""
+        return host if self.shown else self.hosts.addresses.get(host, host)
 
     def environment(
         self, base: Mapping[str, str], extra: Mapping[str, str], python_path: Iterable[str] = ()
@@ -73,6 +83,8 @@ class World:
         folders = list(python_path)
         if not self.shown:
             env["SAGEWIZARD_OPT_ML"] = str(self.base)
+            if self.hosts.current:
+                env["SAGEWIZARD_HOSTS"] = self.hosts.joined()
             folders.insert(0, str(Path(__file__).parent / "pathmap"))
         if folders:
             env["PYTHONPATH"] = os.pathsep.join(folders)
@@ -81,13 +93,16 @@ class World:
 
 def open_world(base: Path, environ: Mapping[str, str]) -> World:
     """See what the system allows, by trying it."""
+    hosts = names.read(environ)
     if sys.platform != "linux" or environ.get(NO_NAMESPACE_VARIABLE, "") not in ("", "0"):
-        return World(base, shown=False)
-    trial = World(base, shown=True)
+        return World(base, shown=False, hosts=hosts)
+    if hosts.current:
+        hosts.write(base)
+    trial = World(base, shown=True, hosts=hosts)
     done = subprocess.run(
         trial.command(["true"], base), stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
-    return World(base, shown=done.returncode == 0)
+    return World(base, shown=done.returncode == 0, hosts=hosts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def base(tmp_path):
 
 def entered(base, *command, python=sys.executable, **options):
     return subprocess.run(
-        [python, "-I", "-S", enter.__file__, str(base), "/opt/ml/model", *command],
+        [python, "-I", "-S", enter.__file__, str(base), "", "/opt/ml/model", *command],
         capture_output=True,
         text=True,
         timeout=60,
@@ -62,6 +62,7 @@ def test_an_ordinary_user_can_do_it_too(tmp_path):
         shutil.copy(enter.__file__, folder / "enter.py")
         (folder / "model").mkdir()
         (folder / "model" / "a").write_text("of nobody")
+        (folder / ".hosts").write_text("127.1.2.3 algo-1\n")
         for path in (folder, folder / "model", folder / "model" / "a", folder / "enter.py"):
             os.chown(path, 65534, 65534)
         done = subprocess.run(
@@ -71,10 +72,11 @@ def test_an_ordinary_user_can_do_it_too(tmp_path):
                 "-S",
                 folder / "enter.py",
                 folder,
+                "algo-1",
                 "/opt/ml/model",
                 "sh",
                 "-c",
-                "cat a; id -u",
+                "cat a /etc/hosts; id -u; cat /proc/sys/kernel/hostname",
             ],
             user=65534,
             group=65534,
@@ -86,7 +88,7 @@ def test_an_ordinary_user_can_do_it_too(tmp_path):
         )
         if done.returncode == enter.NOT_POSSIBLE:
             pytest.skip(f"ordinary users may not: {done.stderr}")
-        assert done.stdout == "of nobody65534\n", done.stderr
+        assert done.stdout == "of nobody127.1.2.3 algo-1\n65534\nalgo-1\n", done.stderr
 
 
 @needs_namespaces

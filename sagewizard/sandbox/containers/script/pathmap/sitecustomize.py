@@ -1,9 +1,11 @@
-"""Leads paths below /opt/ml to a job's own folder, for systems where it cannot be shown there.
+"""Leads paths below /opt/ml, and names of hosts, to where they are on systems that cannot show them there.
 
 It stands first on PYTHONPATH of a user's script and wraps what Python opens files with: open, and the
 functions of os that take paths, on which pathlib, shutil, glob, numpy, pandas and joblib stand. Code that
 opens files by itself (databases, Arrow, HDF5, other programs) does not pass here: it must take its paths from
 the environment, which names the job's own folder.
+
+The names of a job's hosts (algo-1, ...) lead to their addresses in Python's own socket module.
 """
 
 from __future__ import annotations
@@ -58,6 +60,38 @@ def install(base: str) -> None:
     builtins.open = io.open = wrapped(builtins.open, 1)
 
 
+def know(hosts: str) -> None:
+    """Let Python's sockets know hosts: `current,name=address,...`, as the job's environment has them."""
+    import socket
+
+    current, *pairs = hosts.split(",")
+    addresses = dict(pair.split("=", 1) for pair in pairs)
+
+    def led(host: Any) -> Any:
+        return addresses.get(host, host) if isinstance(host, str) else host
+
+    def of_function(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(host: Any, *arguments: Any, **named: Any) -> Any:
+            return function(led(host), *arguments, **named)
+
+        return call
+
+    def of_method(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(self: Any, address: Any) -> Any:
+            known = isinstance(address, tuple) and address
+            return function(self, (led(address[0]), *address[1:]) if known else address)
+
+        return call
+
+    for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
+        setattr(socket, name, of_function(getattr(socket, name)))
+    for name in ("bind", "connect", "connect_ex"):
+        setattr(socket.socket, name, of_method(getattr(socket.socket, name)))
+    socket.gethostname = lambda: current
+
+
 def _continue() -> None:
     """Run the sitecustomize that this one hides, if the environment has one."""
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
@@ -74,4 +108,6 @@ if __name__ == "sitecustomize":
     _base = os.environ.get("SAGEWIZARD_OPT_ML", "")
     if _base:
         install(_base)
+    if os.environ.get("SAGEWIZARD_HOSTS"):
+        know(os.environ["SAGEWIZARD_HOSTS"])
     _continue()
