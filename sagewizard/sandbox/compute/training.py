@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 STOP_GRACE = 120.0
+_LAST_WORDS = 1.0  # seconds for the other hosts when one has failed
+# What a host says that fails because another one did.
+_PEER_GONE = re.compile("(closed|reset) by peer|Broken pipe|Connection refused")
 INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
 _LONGEST_REASON = 1024
 _MEETING_VARIABLE = "SAGEWIZARD_MEETING_POINT"
@@ -131,6 +134,7 @@ class _Run:
         self.guarded: GuardedScraper | None = None
         self.logs: list[JobLog] = []
         self.trees: list[TrainingTree] = []
+        self.ended: set[int] = set()  # hosts that were ended because another one had failed
         self.hosts = names.Names()
         self.held = contextlib.ExitStack()
         self.started: float | None = None
@@ -256,8 +260,7 @@ class _Run:
                 raise _Failure(f"{INTERNAL_ERROR} (the job's log could not be written: {child.output_error})")
         failed = [number for number in codes if children[number].exit_code]
         if failed:
-            # A host whose peer is gone fails too; what the owner can mend goes before.
-            failed.sort(key=lambda number: not read_failure(self._failure(number)).startswith("ClientError:"))
+            failed.sort(key=self._rank)
             return children[failed[0]].exit_code or 0, self.trees[failed[0]]
         return 0, self.trees[0]
 
@@ -279,8 +282,11 @@ class _Run:
         with hosts_measured(self.meter, arn, LOG_GROUP, hosts, self.folder):
             return children, self._await(children)
 
-    def _failure(self, number: int) -> Path:
-        return self.trees[number].output / "failure"
+    def _rank(self, number: int) -> tuple[bool, bool, bool]:
+        """Order failed hosts: what the owner can mend goes first, and what a host did to others last."""
+        said = read_failure(self.trees[number].output / "failure")
+        gone = _PEER_GONE.search(said) is not None
+        return number in self.ended, not said.startswith("ClientError:"), gone
 
     def _launch(self, container: Container, tree: TrainingTree) -> Child:
         clock = self.services.clock
@@ -314,12 +320,20 @@ class _Run:
                     continue
                 order.append(number)
                 if child.exit_code and not self.stop.is_set():
-                    for other in children:
-                        other.terminate(0)
+                    self._end_all(children)
             if self.stop.is_set() and len(order) < len(children):
                 self.on_status("Stopping", "Stopping the training job")
                 self._stop_all(children)
         return sorted(order, key=lambda number: children[number].place)
+
+    def _end_all(self, children: list[Child]) -> None:
+        """End every host soon: one that fails for the same cause, or has caused it, may still say why."""
+        limit = self.services.clock.monotonic() + _LAST_WORDS
+        for child in children:
+            child.wait(max(0.0, limit - self.services.clock.monotonic()))
+        self.ended |= {number for number, child in enumerate(children) if child.alive}
+        for child in children:
+            child.terminate(0)
 
     @staticmethod
     def _stop_all(children: list[Child]) -> None:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 RESERVED = ("_tuning_objective_metric", "default_user_module_name")
 PREFIX = "sagemaker_"
+# What the toolkit itself reads; other names with its prefix are the framework's.
+_TOOLKITS = frozenset({
+    "sagemaker_program", "sagemaker_submit_directory", "sagemaker_enable_cloudwatch_metrics",
+    "sagemaker_region", "sagemaker_container_log_level", "sagemaker_job_name", "sagemaker_s3_output",
+    *RESERVED,
+})  # fmt: skip
 MODULES = {
     "sklearn": "sagemaker_sklearn_container.training:main",
     "xgboost": "sagemaker_xgboost_container.training:main",
@@ -72,9 +78,10 @@ def variables(
     job, source = told.get("TRAINING_JOB_NAME", ""), str(kept.get("sagemaker_submit_directory", ""))
     groups = [group["instance_group_name"] for group in resources.get("instance_groups", [])]
     module = program.removesuffix(".py")
+    parameters = {name: value for name, value in kept.items() if name not in _TOOLKITS}
     level = kept.get("sagemaker_container_log_level", 20)
     described = {
-        "additional_framework_parameters": {},
+        "additional_framework_parameters": parameters,
         "channel_input_dirs": channels,
         "current_host": container.current_host,
         "current_instance_group": resources.get("current_group_name", ""),
@@ -131,7 +138,7 @@ def variables(
         "SM_MODULE_DIR": source,
         "SM_MODULE_NAME": module,
         "SM_FRAMEWORK_MODULE": MODULES[framework],
-        "SM_FRAMEWORK_PARAMS": "{}",
+        "SM_FRAMEWORK_PARAMS": json.dumps(parameters),
         "SM_TRAINING_ENV": json.dumps(described, sort_keys=True),
     }
     env |= {f"SM_CHANNEL_{name.upper()}": path for name, path in channels.items()}

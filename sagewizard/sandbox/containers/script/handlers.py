@@ -7,7 +7,7 @@
     transform_fn(model, body, content_type, accept)   in the place of the last three
 
 Defaults read and write application/x-npy, text/csv and application/json; what came as text becomes float32.
-XGBoost's read text/csv, text/libsvm and RecordIO as a DMatrix.
+XGBoost's read text/csv, text/libsvm and RecordIO as a DMatrix; PyTorch's are in `torch_defaults`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from sagewizard.sandbox.containers.payloads import CSV, JSON, media_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
 NPY = "application/x-npy"
@@ -102,61 +102,75 @@ class Handlers:
     transform: Callable[[Any, Any, str, str], Any]
 
 
-def of(module: ModuleType, framework: str) -> Handlers:
+def of(module: ModuleType, framework: str, model_dir: str = "") -> Handlers:
     """Return a script's handlers with the framework's defaults; ValueError when they exclude each other."""
-    defaults = _defaults(framework)
-    names = ("model_fn", "input_fn", "predict_fn", "output_fn")
-    chosen: list[Any] = [
-        getattr(module, name, default) for name, default in zip(names, defaults, strict=True)
-    ]
-    load, read, answer, write = chosen
+    chosen: dict[str, Callable[..., Any]] = {
+        name: getattr(module, name, default) for name, default in _defaults(framework).items()
+    }
     whole = getattr(module, "transform_fn", None)
-    if whole is not None:
-        if any(hasattr(module, name) for name in names[1:]):
-            raise ValueError(_SEVERAL)
-        return Handlers(load, whole)
+    if whole is not None and any(hasattr(module, name) for name in list(chosen)[1:]):
+        raise ValueError(_SEVERAL)
+    if framework == "pytorch":
+        return _of_torch(module, chosen, whole, model_dir)
+    return Handlers(chosen["model_fn"], whole or _in_turn(*list(chosen.values())[1:]))
 
+
+def _in_turn(
+    read: Callable[..., Any], answer: Callable[..., Any], write: Callable[..., Any]
+) -> Callable[[Any, Any, str, str], Any]:
     def transform(model: Any, body: Any, content_type: str, accept: str) -> Any:
         return write(answer(read(body, content_type), model), accept)
 
-    return Handlers(load, transform)
+    return transform
 
 
-def _defaults(framework: str) -> tuple[Callable[..., Any], ...]:
+def _of_torch(
+    module: ModuleType,
+    chosen: Mapping[str, Callable[..., Any]],
+    whole: Callable[..., Any] | None,
+    model_dir: str,
+) -> Handlers:
+    """Return handlers that give a context to those that take it, pre_model_fn and model_warmup_fn too."""
+    from sagewizard.sandbox.containers.script.torch_defaults import Context, reply, with_context
+
+    context = Context(model_dir)
+    load, *three = (
+        with_context(function, 1 if name == "model_fn" else 2, context) for name, function in chosen.items()
+    )
+    before, after = (getattr(module, name, None) for name in ("pre_model_fn", "model_warmup_fn"))
+    transform = with_context(whole, 4, context) if whole is not None else _in_turn(*three)
+
+    def load_all(folder: str) -> Any:
+        if before is not None:
+            with_context(before, 1, context)(folder)
+        model = load(folder)
+        if after is not None:
+            with_context(after, 2, context)(folder, model)
+        return model
+
+    def answer(model: Any, body: Any, content_type: str, accept: str) -> Any:
+        context.request = {"Content-Type": content_type, "Accept": accept}
+        context.response = {}
+        found = reply(transform(model, body, content_type, accept))
+        kind = context.response.get("Content-Type")
+        return (found, kind) if kind is not None and not isinstance(found, tuple) else found
+
+    return Handlers(load_all, answer)
+
+
+def _defaults(framework: str) -> dict[str, Callable[..., Any]]:
+    functions: tuple[Callable[..., Any], ...]
     if framework == "pytorch":
-        return _torch_defaults()
-    if framework == "xgboost":
+        from sagewizard.sandbox.containers.script import torch_defaults
+
+        functions = (torch_defaults.load, torch_defaults.read, torch_defaults.predict, torch_defaults.write)
+    elif framework == "xgboost":
         from sagewizard.sandbox.containers.script import xgboost_defaults
 
-        return no_model_fn, xgboost_defaults.read, xgboost_defaults.predict, encode
-    return no_model_fn, decode, predict, encode
-
-
-def _torch_defaults() -> tuple[Callable[..., Any], ...]:
-    """Return PyTorch's defaults: a TorchScript model.pth, tensors in, arrays out.
-
-    Torch is imported when one of them is called: a script that has all four may need none of it.
-    """
-    import importlib
-
-    def torch() -> Any:
-        return importlib.import_module("torch")
-
-    def load(model_dir: str) -> Any:
-        return torch().jit.load(f"{model_dir}/model.pth", map_location="cpu").eval()
-
-    def read(body: Any, content_type: str) -> Any:
-        return torch().from_numpy(decode(body, content_type))
-
-    def answer(data: Any, model: Any) -> Any:
-        with torch().no_grad():
-            return model(data)
-
-    def write(prediction: Any, accept: str) -> bytes:
-        plain = prediction.detach().cpu().numpy() if hasattr(prediction, "detach") else prediction
-        return encode(plain, accept)
-
-    return load, read, answer, write
+        functions = (no_model_fn, xgboost_defaults.read, xgboost_defaults.predict, encode)
+    else:
+        functions = (no_model_fn, decode, predict, encode)
+    return dict(zip(("model_fn", "input_fn", "predict_fn", "output_fn"), functions, strict=True))
 
 
 def reply_of(result: Any, accept: str) -> tuple[bytes, str]:

@@ -19,6 +19,7 @@ from sagewizard.sandbox.containers.serving import Reply, error_reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import TracebackType
 
 CODE_VARIABLE, PROGRAM_VARIABLE, FRAMEWORK_VARIABLE = (
     "SAGEWIZARD_CODE",
@@ -27,15 +28,20 @@ CODE_VARIABLE, PROGRAM_VARIABLE, FRAMEWORK_VARIABLE = (
 )
 
 
+_PACKAGE = Path(__file__).resolve().parents[3]
 TRY_VARIABLE = "SAGEWIZARD_TRY"
 MODULE_IS_MISSING = 75  # the exit code when something cannot be imported, and it was only to be tried
 
 
 class ScriptApplication:
-    """Answers requests with the functions of a script, one request at a time as a worker of the toolkit."""
+    """Answers requests with the functions of a script, one request at a time as a worker of the toolkit.
 
-    def __init__(self, script: handlers.Handlers, model: Any) -> None:
-        self.script, self.model = script, model
+    With `torchserve` every error is a 500 with its text and traceback, as TorchServe answers in PyTorch's
+    image; otherwise a body that cannot be read is a 400, and the traceback is in the log only.
+    """
+
+    def __init__(self, script: handlers.Handlers, model: Any, *, torchserve: bool = False) -> None:
+        self.script, self.model, self.torchserve = script, model, torchserve
         self._lock = threading.Lock()
 
     def ping(self) -> bool:
@@ -48,21 +54,38 @@ class ScriptApplication:
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> Reply:
         """Predict for a request; an error of the user's code is a 500 with its text, and is logged whole."""
-        accept = JSON if accept in ("", "*/*") else accept.split(",")[0].strip()
+        if accept in ("", "*/*"):
+            accept = JSON
+        elif not self.torchserve:
+            accept = accept.split(",")[0].strip()
         try:
             text = body.decode("utf-8") if media_type(content_type) in handlers.TEXTS else body
             with self._lock:
                 result = self.script.transform(self.model, text, content_type, accept)
             data, kind = handlers.reply_of(result, accept)
-        except handlers.UnsupportedFormatError as error:
-            return error_reply(error.status, str(error))
-        except (handlers.PayloadFormatError, UnicodeDecodeError) as error:
-            return error_reply(400, str(error))
         except Exception as error:
-            sys.stdout.write(f"Exception on /invocations [POST]\n{traceback.format_exc()}")
-            sys.stdout.flush()
-            return error_reply(500, f"{type(error).__name__}: {error}")
+            return self._error(error)
         return Reply(200, kind, data)
+
+    def _error(self, error: Exception) -> Reply:
+        if not self.torchserve:
+            if isinstance(error, handlers.UnsupportedFormatError):
+                return error_reply(error.status, str(error))
+            if isinstance(error, handlers.PayloadFormatError | UnicodeDecodeError):
+                return error_reply(400, str(error))
+        trace = "".join(traceback.format_exception(type(error), error, _of_the_script(error.__traceback__)))
+        sys.stdout.write(f"Exception on /invocations [POST]\n{trace}")
+        sys.stdout.flush()
+        return error_reply(
+            500, f"{error}\n{trace}" if self.torchserve else f"{type(error).__name__}: {error}"
+        )
+
+
+def _of_the_script(trace: TracebackType | None) -> TracebackType | None:
+    """Leave out the calls in this package that led to somebody else's code."""
+    while trace is not None and Path(trace.tb_frame.f_code.co_filename).is_relative_to(_PACKAGE):
+        trace = trace.tb_next
+    return trace
 
 
 def load(environ: Mapping[str, str]) -> ScriptApplication:
@@ -77,9 +100,9 @@ def load(environ: Mapping[str, str]) -> ScriptApplication:
         module = importlib.import_module(program.removesuffix(".py").replace("/", "."))
     else:
         module = ModuleType("inference")
-    script = handlers.of(module, environ[FRAMEWORK_VARIABLE])
-    model = script.load(str(base_folder(environ) / "model"))
-    return ScriptApplication(script, model)
+    framework, model_dir = environ[FRAMEWORK_VARIABLE], str(base_folder(environ) / "model")
+    script = handlers.of(module, framework, model_dir)
+    return ScriptApplication(script, script.load(model_dir), torchserve=framework == "pytorch")
 
 
 def main() -> int:

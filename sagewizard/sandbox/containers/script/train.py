@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagewizard.sandbox.containers.contract import AlgorithmError, CustomerError, run_training
 from sagewizard.sandbox.containers.joblog import JobLog
-from sagewizard.sandbox.containers.script import environment, images, packages, source
+from sagewizard.sandbox.containers.script import distribution, environment, images, packages, source
 from sagewizard.sandbox.containers.script.world import FALLBACK_NOTE, Ended, open_world, run
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ IMAGE_VARIABLE, ENTRY_VARIABLE = "SAGEWIZARD_IMAGE", "SAGEWIZARD_ENTRYPOINT"
 _CONFIGS = ("resourceconfig", "inputdataconfig")
 _REASON = 1000  # the service shows 1,024 characters, of which its own prefix takes some
 _TRACEBACK = "Traceback (most recent call last):"
+# torch.distributed writes it before each line of a traceback.
+_RANK = re.compile(r"^\[rank\d+\]: ?", re.MULTILINE)
+_TORCHRUN_SAYS = re.compile(r"^[EW]\d{4} \d\d:\d\d:.*", re.MULTILINE | re.DOTALL)
+_TORCHRUN_FAILED = "ChildFailedError"
 _PYTHON = {
     "sklearn": "/miniconda3/bin/python",
     "xgboost": "/miniconda3/bin/python3",
@@ -56,9 +61,16 @@ class EntryPointError(AlgorithmError):
 
 
 def error_message(errors: str, length: int) -> str:
-    """Return the end of what a script wrote to stderr: its last traceback, if there is one."""
-    start = errors.rfind(_TRACEBACK)
-    text = (errors[start:] if start >= 0 else errors).strip()
+    """Return the end of what a script wrote to stderr: its last traceback, if there is one.
+
+    The traceback with which torchrun says that a script failed does not count beside the script's own.
+    """
+    errors = _RANK.sub("", errors)
+    parts = [_TRACEBACK + part for part in errors.split(_TRACEBACK)[1:]]
+    own = [part for part in parts if _TORCHRUN_FAILED not in part]
+    if len(own) < len(parts) and own:
+        parts = [_TORCHRUN_SAYS.sub("", own[-1])]
+    text = (parts[-1] if parts else errors).strip()
     return text if len(text) <= length else f"...{text[-(length - 3) :]}"
 
 
@@ -89,6 +101,7 @@ def train(container: TrainingContainer, environ: Mapping[str, str] | None = None
         raise CustomerError(
             "The hyperparameter sagemaker_program is missing: it names the script to run, such as train.py."
         )
+    distribution.check(kept)
     code = container.base / "code"
     code.mkdir(exist_ok=True)
     place = kept.get("sagemaker_submit_directory")
@@ -101,10 +114,19 @@ def train(container: TrainingContainer, environ: Mapping[str, str] | None = None
     wanted = packages.requirements(asked)
     programs = packages.create(container.base, with_pip=wanted)
     env = _environment(container.base, world, programs, told, environ)
+    if framework.name == "pytorch":
+        env |= distribution.variables(world, min(container.hosts))
+        log.line("sagemaker_pytorch_container.training", "Block until all host DNS lookups succeed.")
     if wanted:
         packages.install(world, programs, asked, env)
     own = environment.arguments(json.loads(told["SM_HPS"]))
-    command, written = _command(world, programs, program, own, _PYTHON[framework.name])
+    if distribution.wanted(kept):
+        log.line("sagemaker-training-toolkit", "Starting distributed training through torchrun")
+        command, written = distribution.command(
+            kept, world, programs / "python", container.hosts, container.current_host, [program, *own], env
+        )
+    else:
+        command, written = _command(world, programs, program, own, _PYTHON[framework.name])
     log.announce(told, written)
     for folder in ("model", "output/data"):
         (container.base / folder).mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from sagewizard.sandbox.containers.script import handlers, host
+from sagewizard.sandbox.containers.script import handlers, host, torch_defaults
 
 LOAD = """
 import os, pickle
@@ -153,15 +153,66 @@ def test_an_endpoint_without_a_script_says_what_to_give(bench):
     )
 
 
-def test_a_pytorch_image_without_a_script_serves_with_its_own_functions(monkeypatch):
+def test_a_pytorch_image_without_a_script_serves_the_only_model_file_with_its_own_functions(
+    monkeypatch, tmp_path
+):
     monkeypatch.setattr(sys, "path", list(sys.path))
     environ = {
         host.CODE_VARIABLE: "/of/nobody", host.PROGRAM_VARIABLE: "inference.py",
-        host.FRAMEWORK_VARIABLE: "pytorch", "SAGEMAKER_BASE_DIR": "/of/nobody",
+        host.FRAMEWORK_VARIABLE: "pytorch", "SAGEMAKER_BASE_DIR": str(tmp_path),
     }  # fmt: skip
-    wanted = "torch" if importlib.util.find_spec("torch") is None else "model.pth"
-    with pytest.raises((ModuleNotFoundError, OSError, ValueError, RuntimeError), match=wanted):
+    (tmp_path / "model").mkdir()
+    for name in ("a.pth", "b.pt", "c.txt"):
+        (tmp_path / "model" / name).touch()
+    with pytest.raises(ValueError, match=r"Exactly one .pth or .pt file is required.*'a.pth', 'b.pt'\]"):
         host.load(environ)
+    (tmp_path / "model" / "b.pt").unlink()
+    wanted = "torch" if importlib.util.find_spec("torch") is None else "Failed to load .*a.pth"
+    with pytest.raises((ModuleNotFoundError, torch_defaults.ModelLoadError), match=wanted):
+        host.load(environ)
+
+
+def test_functions_of_a_pytorch_script_may_take_a_context_and_every_error_is_a_500_with_its_traceback():
+    def model_fn(model_dir, context):
+        return context.system_properties["model_dir"]
+
+    def input_fn(body, content_type):
+        return json.loads(body)
+
+    def predict_fn(data, model, context):
+        return {"model": model, "n": data["n"], "type": context.get_request_header(0, "content-type")}
+
+    def output_fn(prediction, accept):
+        return prediction
+
+    seen = []
+    script = module(
+        model_fn=model_fn, input_fn=input_fn, predict_fn=predict_fn, output_fn=output_fn,
+        pre_model_fn=lambda folder: seen.append(folder),
+        model_warmup_fn=lambda folder, model: seen.append(model),
+    )  # fmt: skip
+    made = handlers.of(script, "pytorch", "/opt/ml/model")
+    application = host.ScriptApplication(made, made.load("/opt/ml/model"), torchserve=True)
+    assert seen == ["/opt/ml/model"] * 2
+    reply = application.invoke(b'{"n": 1}', "application/json", "*/*")
+    assert json.loads(reply.body) == {"model": "/opt/ml/model", "n": 1, "type": "application/json"}
+    assert (reply.status, reply.content_type) == (200, "application/json")
+    wrong = application.invoke(b"{}", "application/json", "*/*")
+    assert wrong.status == 500
+    text = wrong.body.decode().splitlines()
+    assert (text[0], text[1], text[-1]) == ("'n'", "Traceback (most recent call last):", "KeyError: 'n'")
+    assert "in predict_fn" in text[2], "the calls that led to the script are left out"
+    script.predict_fn = lambda data: data
+    made = handlers.of(script, "pytorch", "/opt/ml/model")
+    with pytest.raises(TypeError, match="takes 1 arguments but 2 were given"):
+        made.transform("model", "{}", "application/json", "application/json")
+
+
+def test_what_pytorchs_image_neither_reads_nor_writes_is_named():
+    for function in (torch_defaults.read, torch_defaults.write):
+        with pytest.raises(handlers.UnsupportedFormatError, match="image/png is not supported") as caught:
+            function(b"", "image/png")
+        assert caught.value.status == 500
 
 
 def module(**functions):

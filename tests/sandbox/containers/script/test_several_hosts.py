@@ -9,6 +9,8 @@ import tarfile
 
 import pytest
 
+from sagewizard.sandbox.containers.script.train import error_message
+
 TWO = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 10}
 MEET = """
 import json, os, socket, time
@@ -85,6 +87,28 @@ def test_two_hosts_talk_by_name_and_leave_one_model(bench, tmp_path, way):
     output = unpacked(bench.get(f"s3://{bench.bucket}/out/{name}/output/output.tar.gz"))
     assert output == {"algo-1": "algo-1", "algo-2": "algo-2"}
     assert bench.get(f"s3://{bench.bucket}/hosts/{way}/algo-2") == b"algo-2"
+
+
+def test_a_distribution_that_needs_what_is_not_here_is_refused_with_what_does_the_same(bench):
+    job = bench.train("pass\n", {"sagemaker_mpi_enabled": "true"}, ResourceConfig=TWO)
+    assert job["FailureReason"].startswith("ClientError: The distribution is absent: mpi needs mpirun")
+    assert "Use torch_distributed" in job["FailureReason"]
+
+
+def test_the_scripts_own_traceback_goes_before_the_one_of_torchrun():
+    said = (
+        "W1121 11:13:03.1 91 torch/distributed/run.py:1] a warning\n"
+        "[rank1]: Traceback (most recent call last):\n"
+        '[rank1]:   File "/opt/ml/code/train.py", line 12, in <module>\n'
+        "[rank1]: ValueError: rank 1 has had enough\n"
+        "E1121 11:13:34.1 91 torch/distributed/elastic/multiprocessing/api.py:1] failed (exitcode: 1)\n"
+        "Traceback (most recent call last):\n"
+        '  File "/opt/conda/bin/torchrun", line 1, in <module>\n'
+        "torch.distributed.elastic.multiprocessing.errors.ChildFailedError: \ntrain.py FAILED\n"
+    )
+    found = error_message(said, 1000)
+    assert found.splitlines()[0] == "Traceback (most recent call last):"
+    assert found.splitlines()[-1] == "ValueError: rank 1 has had enough"
 
 
 def test_the_host_that_fails_first_is_the_reason_and_takes_the_others_along(bench):

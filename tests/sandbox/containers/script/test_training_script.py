@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
+import re
 import tarfile
 import threading
 
@@ -341,8 +343,23 @@ def test_an_entry_point_that_fails_says_why(bench, command, reason):
 
 def test_a_script_that_needs_no_torch_runs_in_a_pytorch_image(bench):
     image = "763104351884.dkr.ecr.us-west-2.amazonaws.com/pytorch-training:2.0.0-cpu-py310"
-    job = bench.train("import os\nprint('module', os.environ['SM_FRAMEWORK_MODULE'])\n", image=image)
+    script = (
+        "import os, socket\nprint('module', os.environ['SM_FRAMEWORK_MODULE'])\n"
+        "print('first', os.environ['MASTER_ADDR'], os.environ['MASTER_PORT'].isdigit(),"
+        " os.environ['SM_FRAMEWORK_PARAMS'], socket.gethostbyname(os.environ['MASTER_ADDR'])[:4])\n"
+    )
+    job = bench.train(script, {"sagemaker_torch_distributed_enabled": "false"}, image=image)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     log = bench.job_log(job)
     assert "Sandbox: the image asks for PyTorch 2.0.0" in log
     assert "module sagemaker_pytorch_container.training:main" in log
+    assert re.search(r'first (algo-1|127\S+) True {"sagemaker_torch_distributed_enabled": false} 127\.', log)
+
+
+def test_torchrun_without_torch_says_what_is_missing(bench):
+    image = "763104351884.dkr.ecr.us-west-2.amazonaws.com/pytorch-training:2.0.0-cpu-py310"
+    job = bench.train("pass\n", {"sagemaker_torch_distributed_enabled": "true"}, image=image)
+    if importlib.util.find_spec("torch") is None:
+        assert job["FailureReason"].startswith("ClientError: torch_distributed needs torch")
+    else:
+        assert job["TrainingJobStatus"] == "Completed"
