@@ -48,6 +48,20 @@ _DISTRIBUTED = frozenset({"xgboost"})
 _SCRIPT = (f"{_PACKAGE}.script.train:main", f"{_PACKAGE}.script.serve:main")
 
 
+def _there_is(image_uri: str) -> str:
+    """Say which images there are: the tags of the repository, where it is a known one, else the names."""
+    tags: dict[str, list[str]] = {}
+    for name in _ENTRIES:
+        for source in algorithms.get(name).images:
+            tags.setdefault(source.repository, []).extend(source.tags.values())
+    repository = image_uri.rpartition("/")[2].partition(":")[0]
+    if repository in tags:
+        known = ", ".join(dict.fromkeys(tags[repository]))
+        return f"Of {repository} it has the tags {known}, at AWS's accounts."
+    names = ", ".join(dict.fromkeys([*tags, *images.REPOSITORIES]))
+    return f"It has {names}, each at AWS's accounts, and runs no images of your own."
+
+
 def resolve(image_uri: str) -> Container:
     """Find the program of an image URI; LookupError names the image and the images there are."""
     framework = images.recognise(image_uri)
@@ -56,17 +70,7 @@ def resolve(image_uri: str) -> Container:
     if framework is not None and framework.name not in _ENTRIES:
         return _scripts(framework)
     if found is None or not built_in:
-        known = ", ".join(
-            f"{source.repository}:{tag}"
-            for name in _ENTRIES
-            for source in algorithms.get(name).images
-            for tag in source.tags.values()
-        )
-        frameworks = ", ".join(images.REPOSITORIES)
-        raise LookupError(
-            f"The sandbox has no container for the image {image_uri}. It has the built-in images {known}"
-            f" and, for scripts, {frameworks}."
-        )
+        raise LookupError(f"The sandbox has no container for the image {image_uri}. {_there_is(image_uri)}")
     algorithm, version = found
     train, serve = _ENTRIES[algorithm.name]
     return Container(

@@ -145,8 +145,8 @@ class SageMakerApplication:
         if operation is None:
             if name in service_model.operation_names():
                 raise NotImplementedInSandbox(
-                    f"The sandbox does not have the SageMaker operation {name} yet. It has: "
-                    f"{', '.join(OPERATIONS)}."
+                    f"The sandbox does not have SageMaker's operation {name}. docs/sandbox.md lists what it"
+                    " has; this one needs AWS."
                 )
             raise UnknownOperationException(f"SageMaker has no operation {name[:200]}.")
         if (request.content_length or 0) > MAX_REQUEST_BYTES:

@@ -298,11 +298,19 @@ def test_pandas_splits_and_replaces_as_the_notebooks_know_it(run):
             table = pd.DataFrame({"kind": [b"Abnormal", b"Normal"] * 5, "x": range(10)})
             table["kind"] = table["kind"].replace({b"Abnormal": 1, b"Normal": 0})
             parts = np.split(table.sample(frac=1, random_state=1729), [7, 9])
-            print(json.dumps([str(table["kind"].dtype), [[type(p).__name__, *p.shape] for p in parts]]))
+            table["job"] = ["student", "retired"] * 5
+            more = [
+                np.where(np.in1d(table["job"], ["student"]), 1, 0).tolist()[:2],
+                pd.get_dummies(table[["job"]])[:2].to_csv(index=False, header=False, lineterminator=";"),
+                len(table.append(table[:2])),
+                list(table.corr().columns),
+            ]
+            print(json.dumps([str(table["kind"].dtype), [[type(p).__name__, *p.shape] for p in parts], more]))
             """
         )
     )
-    assert seen == ["int64", [["DataFrame", rows, 2] for rows in (7, 2, 1)]]
+    assert seen[:2] == ["int64", [["DataFrame", rows, 2] for rows in (7, 2, 1)]]
+    assert seen[2] == [[1, 0], "0,1;1,0;", 12, ["kind", "x"]]
 
 
 def test_a_sitecustomize_that_was_there_runs_too(run, tmp_path):

@@ -233,7 +233,7 @@ def test_an_operation_that_is_not_here_is_named_and_an_invented_one_is_unknown(s
 
     status, body, headers = call("SageMaker.CreateNotebookInstance")
     assert (status, body["__type"]) == (400, "NotImplementedException")
-    assert "CreateNotebookInstance" in body["message"] and "CreateTrainingJob" in body["message"]
+    assert "SageMaker's operation CreateNotebookInstance. docs/sandbox.md lists" in body["message"]
     assert headers["x-amzn-ErrorType"] == "NotImplementedException" and headers["x-amzn-RequestId"]
     status, body, _ = call("SageMaker.MakeCoffee")
     assert (status, body["__type"]) == (400, "UnknownOperationException")

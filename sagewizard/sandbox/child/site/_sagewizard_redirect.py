@@ -16,13 +16,11 @@ import os
 import re
 import socket
 import sys
-from importlib.machinery import PathFinder
 
 # typing costs 5 ms at every start of Python, and its names stand in annotations only.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from importlib.machinery import ModuleSpec
+    from collections.abc import Callable
     from types import ModuleType
     from typing import Any
 
@@ -63,8 +61,21 @@ def install() -> None:
     place = _Sandbox(url, key, secret, hurried=os.environ.get(PACE, "instant") == "instant")
     if "subprocess" in sys.modules:
         _children_too(sys.modules["subprocess"])
-    sys.meta_path.insert(0, _Finder(place.patches(), _look_often if place.hurried else None))
+    older = _older()
+    patches = {**place.patches(), **older.numbers(before_pandas_2=True)}
+    sys.meta_path.insert(0, older.Finder(patches, _SDK, _look_often if place.hurried else None))
     _refuse_aws_hosts()
+
+
+def _older() -> Any:
+    """Load what brings back dropped names of numpy and pandas, which stands in a folder of its own."""
+    folder = os.path.normpath(os.path.join(os.path.abspath(__file__), "..", "..", "..", "older"))  # noqa: PTH100, PTH118
+    sys.path.insert(0, folder)
+    try:
+        import _sagewizard_older  # type: ignore[import-not-found]
+    finally:
+        sys.path.remove(folder)
+    return _sagewizard_older
 
 
 class _Sandbox:
@@ -83,7 +94,6 @@ class _Sandbox:
             **dict.fromkeys(_NAMING, _name_to_the_second),
             **dict.fromkeys(_NAMING_JOBS, _give_no_name_twice),
             **dict.fromkeys(_VALIDATING, _check_schemas_once),
-            "pandas.core.generic": lambda module: _as_pandas_2(module.NDFrame),
             "pyarrow.fs": self._arrow,
             "subprocess": _children_too,
         }
@@ -313,29 +323,6 @@ def _never_twice(make: Callable[..., str]) -> Callable[..., str]:
     return made
 
 
-def _as_pandas_2(frame: Any) -> None:
-    """Give pandas 3 back what notebooks count on that were written for the pandas of SageMaker's images.
-
-    `numpy.split` of a DataFrame asks for `swapaxes`, and splits plain arrays without it. `replace` left
-    numbers where it had replaced the last text; in pandas 3 they stay objects, which scikit-learn refuses.
-    """
-    if hasattr(frame, "swapaxes"):
-        return  # this is pandas 2
-
-    def swapaxes(self: Any, axis1: Any, axis2: Any, copy: Any = None) -> Any:
-        same = self._get_axis_number(axis1) == self._get_axis_number(axis2)
-        return self.copy() if same else self.transpose()
-
-    replace = frame.replace
-
-    @functools.wraps(replace)
-    def replaced(self: Any, *args: Any, **options: Any) -> Any:
-        result = replace(self, *args, **options)
-        return result.infer_objects() if result is not None and result is not self else result
-
-    frame.swapaxes, frame.replace = swapaxes, replaced
-
-
 def _local(config: Any) -> Any:
     """Return a client's configuration without what only an AWS host name can do, and never unsigned."""
     from botocore import UNSIGNED
@@ -398,51 +385,3 @@ def _children_too(module: Any) -> None:
         original(*bound.args, **bound.kwargs)
 
     module.Popen.__init__ = start
-
-
-class _Finder:
-    """Finds the modules to be changed as everybody does, and changes them once they are loaded.
-
-    `sdk` is the change to every module of the SageMaker SDK.
-    """
-
-    def __init__(
-        self, patches: dict[str, Callable[[ModuleType], None]], sdk: Callable[[ModuleType], None] | None
-    ) -> None:
-        self._patches = patches
-        self._sdk = sdk
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        changes = [self._patches.get(name), self._sdk if name.startswith(_SDK) else None]
-        patches = [change for change in changes if change is not None]
-        if not patches:
-            return None
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is None or spec.loader is None:
-            return None
-        spec.loader = _Loader(spec.loader, patches)  # type: ignore[assignment]
-        return spec
-
-
-class _Loader:
-    """Loads a module with its own loader, then applies the changes."""
-
-    def __init__(self, loader: Any, patches: Sequence[Callable[[ModuleType], None]]) -> None:
-        self._loader, self._patches = loader, patches
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        module: ModuleType | None = self._loader.create_module(spec)
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        module.__loader__ = self._loader
-        self._loader.exec_module(module)
-        for patch in self._patches:
-            patch(module)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)

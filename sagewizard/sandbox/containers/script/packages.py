@@ -17,21 +17,24 @@ from sagewizard.sandbox.containers.contract import AlgorithmError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sagewizard.sandbox.containers.script.images import Framework
     from sagewizard.sandbox.containers.script.world import World
 
 FOLDER = ".environment"
 INSTALLING = f"{FOLDER}/installing"  # is there, below a job's folder, while pip installs what it asked for
 TOOLKIT = Path(__file__).parent / "toolkit"
+OLDER = Path(__file__).parents[2] / "older"
 _PACKAGE = Path(__file__).resolve().parents[4]
 _PIP = '#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
 _LAST_LINES = 600
 
 
-def create(base: Path, *, with_pip: bool = False) -> Path:
+def create(base: Path, framework: Framework | None = None, *, with_pip: bool = False) -> Path:
     """Make the environment in a job's folder; its folder of programs, `bin`.
 
     The packages of this interpreter are found through a .pth file, and what stands for SageMaker's own
-    libraries after them; what pip installs goes before both.
+    libraries after them; what pip installs goes before both. What the image's libraries had and the installed
+    ones have dropped is there again for the scripts of a framework image.
     """
     folder = base / FOLDER
     pip = with_pip and importlib.util.find_spec("pip") is None
@@ -39,6 +42,10 @@ def create(base: Path, *, with_pip: bool = False) -> Path:
     own = Path(sysconfig.get_path("purelib", "venv", vars={"base": str(folder), "platbase": str(folder)}))
     lines = [f"import site; site.addsitedir({path!r})\n" for path in _site_folders()]
     lines += [f"import sys; sys.path.append({str(path)!r})\n" for path in (TOOLKIT, _PACKAGE)]
+    if framework is not None:
+        asked = f"{framework.name!r}, {framework.version!r}"
+        lines += [f"import sys; sys.path.append({str(OLDER)!r})\n"]
+        lines += [f"import _sagewizard_older; _sagewizard_older.install({asked})\n"]
     (own / "_beside.pth").write_text("".join(lines), encoding="utf-8")
     programs = folder / "bin"
     for name in ("pip", "pip3"):

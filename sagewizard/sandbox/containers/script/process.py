@@ -33,7 +33,7 @@ def process(environ: Mapping[str, str]) -> int:
     world = open_world(base, environ)
     if not world.shown:
         _say(FALLBACK_NOTE)
-    programs = packages.create(base, with_pip=False)
+    programs = packages.create(base, framework, with_pip=False)
     path = os.pathsep.join([world.name(programs), environ.get("PATH", os.defpath)])
     # The variables of the request again, for the paths below /opt/ml in them.
     asked = {name: environ[name] for name in config.get("Environment", {}) if name in environ}

@@ -63,7 +63,7 @@ def serve(environ: Mapping[str, str]) -> int:
         )
     asked = code / "requirements.txt"
     wanted = packages.requirements(asked)
-    programs = packages.create(base, with_pip=wanted)
+    programs = packages.create(base, framework, with_pip=wanted)
     extra = {
         "PATH": os.pathsep.join([world.name(programs), environ.get("PATH", os.defpath)]),
         CODE_VARIABLE: world.name(code),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from sagewizard.clock import Clock
     from sagewizard.sandbox.containers.contract import TrainingContainer
+    from sagewizard.sandbox.containers.script.images import Framework
     from sagewizard.sandbox.containers.script.world import World
 
 IMAGE_VARIABLE, ENTRY_VARIABLE = "SAGEWIZARD_IMAGE", "SAGEWIZARD_ENTRYPOINT"
@@ -91,7 +92,7 @@ def train(container: TrainingContainer, environ: Mapping[str, str] | None = None
     if not world.shown:
         container.log.line(FALLBACK_NOTE)
     if environ.get(ENTRY_VARIABLE):
-        _run_entry_point(container, world, framework.name, environ)
+        _run_entry_point(container, world, framework, environ)
         return
     log.line("sagemaker-containers", f"Imported framework sagemaker_{framework.name}_container.training")
     log.line("sagemaker-training-toolkit", "No GPUs detected (normal if no gpus installed)")
@@ -112,7 +113,7 @@ def train(container: TrainingContainer, environ: Mapping[str, str] | None = None
     told = environment.variables(container, resources, inputs, world, framework.name, environ)
     asked = code / "requirements.txt"
     wanted = packages.requirements(asked)
-    programs = packages.create(container.base, with_pip=wanted)
+    programs = packages.create(container.base, framework, with_pip=wanted)
     env = _environment(container.base, world, programs, told, environ)
     if framework.name == "pytorch":
         env |= distribution.variables(world, min(container.hosts))
@@ -140,12 +141,13 @@ def train(container: TrainingContainer, environ: Mapping[str, str] | None = None
 
 
 def _run_entry_point(
-    container: TrainingContainer, world: World, framework: str, environ: Mapping[str, str]
+    container: TrainingContainer, world: World, framework: Framework, environ: Mapping[str, str]
 ) -> None:
     """Run the job's own entry point in the place of the toolkit; AlgorithmError with its exit code."""
     resources, inputs = (_config(container.base, name) for name in _CONFIGS)
-    told = environment.variables(container, resources, inputs, world, framework, environ)
-    env = _environment(container.base, world, packages.create(container.base), told, environ)
+    told = environment.variables(container, resources, inputs, world, framework.name, environ)
+    programs = packages.create(container.base, framework)
+    env = _environment(container.base, world, programs, told, environ)
     work = container.base / "code"
     work.mkdir(exist_ok=True)
     (container.base / "model").mkdir(exist_ok=True)
