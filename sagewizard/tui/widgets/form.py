@@ -28,22 +28,28 @@ class FormRow(Horizontal):
         self.option = option
         self.control = control
         self.asked = asked
+        # Kept, not asked for by query: a Changed may come while the row is being taken apart.
+        self.field = self._field()
+        self._state = Static("", classes="form-state")
 
     def compose(self) -> ComposeResult:
         """Yield name, field, state."""
+        yield Static(Content(self.option.definition.title), classes="form-name")
+        yield self.field
+        yield self._state
+
+    def _field(self) -> Input:
         definition = self.option.definition
         words = [*definition.words, *definition.choices]
         if definition.kind == "boolean":
             words += ["true", "false"]
-        yield Static(Content(definition.title), classes="form-name")
-        yield Input(
+        return Input(
             value=self.current(),
             compact=True,
             placeholder="not set" if definition.default is None else str(definition.default),
             suggester=SuggestFromList(words) if words else None,
             select_on_focus=True,
         )
-        yield Static("", classes="form-state")
 
     def current(self) -> str:
         """Return the value in force as text; "" when the algorithm's default is."""
@@ -61,11 +67,6 @@ class FormRow(Horizontal):
         value = recipe.value(path)
         return (as_text(value) or "") if given and value is not None else ""
 
-    @property
-    def field(self) -> Input:
-        """The field."""
-        return self.query_one(Input)
-
     def draw(self, fault: str = "") -> None:
         """Say whether the value is right, and whether it differs from the recipe."""
         changes = self.control.changes()
@@ -82,7 +83,7 @@ class FormRow(Horizontal):
             state = "you decide" if narrow else "for you to decide"
         elif not self.field.value and self.option.definition.default is not None:
             state = "default"
-        self.query_one(".form-state", Static).update(Content(state))
+        self._state.update(Content(state))
 
 
 class OptionForm(Vertical):
@@ -144,6 +145,8 @@ class OptionForm(Vertical):
         """Make the rows again: more or fewer of them, or other values."""
         rows = self.query_one("#form-rows")
         focused = next((row.option.path for row in self.query(FormRow) if row.field.has_focus), "")
+        for row in self.query(FormRow):
+            self.take(row)  # the Changed of the last key may still be under way
         await rows.remove_children()
         await rows.mount_all([self._row(option) for option in self.shown()])
         for row in self.query(FormRow):
@@ -167,17 +170,14 @@ class OptionForm(Vertical):
         """Say what a setting means, its range and default."""
         widget = self.query_one("#form-help", Static)
         if row is None:
-            widget.update("Arrow keys choose a setting, typing changes it, Enter goes on to training.")
+            widget.update("Tab goes to the settings: arrow keys choose one, typing changes it.")
             return
         definition = row.option.definition
         default = f" Default: {definition.default}." if definition.default is not None else ""
-        parts = [Content.assemble((row.option.path, "bold"), f"  {row.option.allowed}.{default}")]
-        if fault:
-            parts.append(Content.assemble((f"✗ {fault}", "$text-error")))
-        if row.asked:
-            parts.append(Content.assemble(("For you to decide. ", "bold"), definition.help))
-        else:
-            parts.append(Content(definition.help))
+        parts = [Content.assemble((f"✗ {fault}", "$text-error"))] if fault else []
+        parts.append(Content.assemble(("For you to decide. " if row.asked else "", "bold"), definition.help))
+        # The list of words is long for some: what a setting means comes before it, and stays in sight.
+        parts.append(Content.assemble((row.option.path, "bold"), f"  {row.option.allowed}.{default}"))
         widget.update(Content("\n").join(parts))
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
