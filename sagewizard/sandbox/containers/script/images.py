@@ -61,6 +61,18 @@ class Framework:
                 return version(name)
         return None
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """Variables that let the installed package do what the image's version does."""
+        if self.name == "pytorch" and _numbers(self.version) < (2, 6):
+            # `torch.load` read whole pickled models before 2.6.
+            return {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
+        return {}
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", text)[:2]))
+
 
 def recognise(uri: str) -> Framework | None:
     """Return the framework of an image URI; None when it is no framework image of SageMaker's own."""

@@ -25,7 +25,9 @@ INSTALLING = f"{FOLDER}/installing"  # is there, below a job's folder, while pip
 TOOLKIT = Path(__file__).parent / "toolkit"
 OLDER = Path(__file__).parents[2] / "older"
 _PACKAGE = Path(__file__).resolve().parents[4]
-_PIP = '#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
+# Otherwise the person's own pip would be found, and install into the person's own environment; torchrun is
+# where torch is, which need not be on the PATH.
+_PROGRAMS = {"pip": "pip", "pip3": "pip", "torchrun": "torch.distributed.run"}
 _LAST_LINES = 600
 
 
@@ -48,10 +50,10 @@ def create(base: Path, framework: Framework | None = None, *, with_pip: bool = F
         lines += [f"import _sagewizard_older; _sagewizard_older.install({asked})\n"]
     (own / "_beside.pth").write_text("".join(lines), encoding="utf-8")
     programs = folder / "bin"
-    for name in ("pip", "pip3"):
+    for name, module in _PROGRAMS.items():
         if not (programs / name).exists():
-            # Otherwise the person's own pip would be found, and install into the person's own environment.
-            (programs / name).write_text(_PIP, encoding="ascii")
+            text = f'#!/bin/sh\nexec "$(dirname "$0")/python" -m {module} "$@"\n'
+            (programs / name).write_text(text, encoding="ascii")
             (programs / name).chmod(0o755)
     return programs
 

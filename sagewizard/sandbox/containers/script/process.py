@@ -37,7 +37,8 @@ def process(environ: Mapping[str, str]) -> int:
     path = os.pathsep.join([world.name(programs), environ.get("PATH", os.defpath)])
     # The variables of the request again, for the paths below /opt/ml in them.
     asked = {name: environ[name] for name in config.get("Environment", {}) if name in environ}
-    env = world.environment(environ, {**asked, "PATH": path})
+    settings = framework.settings if framework is not None else {}
+    env = world.environment({**settings, **environ}, {**asked, "PATH": path})
     env.pop(IMAGE_VARIABLE, None)
     command = [*application["ContainerEntrypoint"], *application.get("ContainerArguments", [])]
     if Path(command[0]).name.startswith("python") and not _there(command[0]):

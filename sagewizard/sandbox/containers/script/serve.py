@@ -72,7 +72,7 @@ def serve(environ: Mapping[str, str]) -> int:
         ACCEPT_VARIABLE: environ.get(ACCEPT_VARIABLE) or "application/json",
         "SM_MODEL_DIR": f"{world.root}/model",
     }
-    env = world.environment(environ, extra, [world.name(code)])
+    env = world.environment({**framework.settings, **environ}, extra, [world.name(code)])
     python = world.name(programs / "python")
     command = world.command([python, "-m", "sagewizard.sandbox.containers.script.host"], base)
     if wanted and model_builder.packed(code):

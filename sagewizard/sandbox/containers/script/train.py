@@ -114,7 +114,7 @@ def train(container: TrainingContainer, environ: Mapping[str, str] | None = None
     asked = code / "requirements.txt"
     wanted = packages.requirements(asked)
     programs = packages.create(container.base, framework, with_pip=wanted)
-    env = _environment(container.base, world, programs, told, environ)
+    env = framework.settings | _environment(container.base, world, programs, told, environ)
     if framework.name == "pytorch":
         env |= distribution.variables(world, min(container.hosts))
         log.line("sagemaker_pytorch_container.training", "Block until all host DNS lookups succeed.")
@@ -147,7 +147,7 @@ def _run_entry_point(
     resources, inputs = (_config(container.base, name) for name in _CONFIGS)
     told = environment.variables(container, resources, inputs, world, framework.name, environ)
     programs = packages.create(container.base, framework)
-    env = _environment(container.base, world, programs, told, environ)
+    env = framework.settings | _environment(container.base, world, programs, told, environ)
     work = container.base / "code"
     work.mkdir(exist_ok=True)
     (container.base / "model").mkdir(exist_ok=True)
@@ -163,7 +163,9 @@ def _environment(
     base: Path, world: World, programs: Path, told: Mapping[str, str], environ: Mapping[str, str]
 ) -> dict[str, str]:
     path = os.pathsep.join([world.name(programs), environ.get("PATH", os.defpath)])
-    env = world.environment(environ, {**told, "PATH": path}, [world.name(base / "code")])
+    # The last is torchrun's default for its port, so that two jobs at a time do not meet there.
+    extra = {**told, "PATH": path, "PET_MASTER_PORT": str(world.hosts.port)}
+    env = world.environment(environ, extra, [world.name(base / "code")])
     for name in (IMAGE_VARIABLE, ENTRY_VARIABLE):
         env.pop(name, None)
     return env

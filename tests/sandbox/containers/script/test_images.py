@@ -36,6 +36,7 @@ def test_every_scikit_learn_image_runs_scripts(version):
 def test_a_pytorch_image_runs_scripts_and_the_log_says_where_torch_is_missing(uri):
     framework = images.recognise(uri)
     assert framework is not None and framework.name == "pytorch"
+    assert bool(framework.settings) is (framework.version == "2.0.0"), "whole models were read before 2.6"
     assert resolve(uri).script_mode
     note = images.note(framework)
     if importlib.util.find_spec("torch") is None:

@@ -155,7 +155,7 @@ def test_what_model_builder_asks_for_is_installed_only_when_something_is_missing
     )  # fmt: skip
     monkeypatch.setattr(serve, "open_world", lambda base, environ: world)
     monkeypatch.setattr(serve, "run", run)
-    monkeypatch.setattr(packages, "create", lambda base, with_pip: base / "bin")
+    monkeypatch.setattr(packages, "create", lambda base, framework, with_pip: base / "bin")
     monkeypatch.setattr(packages, "install", lambda *given: calls.append("install"))
     image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2-cpu-py3"
     environ = {

@@ -166,6 +166,7 @@ def test_the_jobs_own_environment_sees_the_packages_here_and_its_own_pip(base):
         capture_output=True, text=True, timeout=60, check=True, env={"PATH": os.environ["PATH"]},
     )  # fmt: skip
     assert done.stdout.strip() == str(base / packages.FOLDER)
+    assert (programs / "torchrun").read_text().endswith('/python" -m torch.distributed.run "$@"\n')
     where = subprocess.run(
         [programs / "pip", "--version"], capture_output=True, text=True, timeout=60, check=False,
         env={"PATH": os.environ["PATH"]},
