@@ -257,14 +257,14 @@ def perform_integrity_check(buffer: bytes, metadata_path: Path) -> None:
         raise ValueError("Integrity check for the serialized function or data failed.")
 
 
-def model_base(model: Any) -> type:
+def base_of(model: Any) -> type:
     """Return the class that says which framework a model is of."""
     kind = type(model)
     above = kind.__base__ or kind
     return kind if "xgboost" in kind.__module__ or above is object else above
 
 
-def framework_and_version(base: str) -> tuple[str, str]:
+def framework_and_version(model_base: str) -> tuple[str, str]:
     """Return the framework a class belongs to by its name; the version is not asked for while serving."""
     known = {
         "torch": "pytorch",
@@ -273,7 +273,7 @@ def framework_and_version(base: str) -> tuple[str, str]:
         "tensorflow": "tensorflow",
         "sklearn": "sklearn",
     }
-    return next((name for part, name in known.items() if part in base), ""), ""
+    return next((name for part, name in known.items() if part in model_base), ""), ""
 
 
 def load_xgboost_from_json(model_save_path: str, class_name: str) -> Any:
@@ -299,7 +299,7 @@ def _modules() -> dict[str, ModuleType]:
         "serve.constants": _named(Framework),
         "serve.validations.check_integrity": _named(perform_integrity_check),
         "serve.detector.image_detector": {
-            "_get_model_base": model_base,
+            "_get_model_base": base_of,
             "_detect_framework_and_version": framework_and_version,
         },
         "serve.detector.pickler": _named(load_xgboost_from_json),

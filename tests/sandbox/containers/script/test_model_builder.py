@@ -118,12 +118,10 @@ def test_a_pickle_that_was_changed_is_refused(provided):
 def test_the_class_of_a_model_says_which_framework_it_is_of(provided):
     detector = importlib.import_module("sagemaker.serve.detector.image_detector")
     kind = type("XGBClassifier", (dict,), {"__module__": "xgboost.sklearn"})
-    assert detector._get_model_base(kind()) is kind
+    assert detector._get_model_base(model=kind()) is kind
     assert detector._get_model_base(type("Mine", (dict,), {})()) is dict
-    assert detector._detect_framework_and_version("<class 'xgboost.sklearn.XGBClassifier'>") == (
-        "xgboost",
-        "",
-    )
+    found = detector._detect_framework_and_version(model_base="<class 'xgboost.sklearn.XGBClassifier'>")
+    assert found == ("xgboost", "")
     assert detector._detect_framework_and_version("<class 'torch.nn.Module'>") == ("pytorch", "")
 
 
