@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _REGION = r"[a-z]{2}(?:-[a-z]+)+-\d"
-_FILES = re.compile(rf"sagemaker-example-files-prod-(?P<region>{_REGION})|sagemaker-sample-files")
-_DATA = re.compile(rf"sagemaker-sample-data-(?P<region>{_REGION})")
+_FILES = re.compile(rf"sagemaker-example-files-prod-{_REGION}|sagemaker-sample-files")
+_DATA = re.compile(rf"sagemaker-sample-data-{_REGION}")
 _OTHERS = re.compile(r"aws-ml-blog-sagemaker-census-segmentation|example-notebooks-data-config")
+# Has datasets beside JumpStart's models; it exists once somebody has put some of them below SAGEWIZARD_DATA.
+_JUMPSTART = re.compile(rf"jumpstart-cache-prod-{_REGION}")
 # (bucket, key, folder and name of the dataset's file)
 _PLACES = (
     (_FILES, "datasets/image/MNIST/mnist.pkl.gz", "mnist", "mnist.pkl.gz"),
@@ -50,7 +52,7 @@ _READING = frozenset({"GET", "HEAD"})
 
 def is_example_bucket(name: str) -> bool:
     """Tell whether a bucket is one of the public ones."""
-    return any(pattern.fullmatch(name) for pattern in (_FILES, _DATA, _OTHERS))
+    return any(pattern.fullmatch(name) for pattern in (_FILES, _DATA, _OTHERS, _JUMPSTART))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,18 @@ class ExampleBuckets:
         self._lock = threading.Lock()
         self._copied: dict[tuple[str, str], tuple[Path, int, int]] = {}
 
+    def _has(self, bucket: str) -> bool:
+        if _JUMPSTART.fullmatch(bucket):
+            return self._data is not None and (self._data / bucket).is_dir()
+        return is_example_bucket(bucket)
+
     def prepare(self, call: Call) -> None:
         """Get a bucket ready for a request, when it is a public one; AwsError 403 when it would change it."""
         bucket = call.bucket
         source = unquote(call.headers.get("x-amz-copy-source", "")).lstrip("/").partition("/")
-        if is_example_bucket(source[0]):
+        if self._has(source[0]):
             self.fill(source[0], source[2].partition("?")[0])
-        if not is_example_bucket(bucket):
+        if not self._has(bucket):
             return
         if call.method not in _READING:
             text = (
@@ -89,16 +96,15 @@ class ExampleBuckets:
     def mentioned(self, body: bytes) -> None:
         """Get the public buckets ready that a request to another service names, as a job's input does."""
         for name in set(_URI.findall(body)):
-            if is_example_bucket(bucket := name.decode("ascii")):
+            if self._has(bucket := name.decode("ascii")):
                 self.fill(bucket)
 
     def fill(self, bucket: str, key: str = "") -> None:
         """Bring a public bucket up to date with this machine's files: one key, or all of them."""
         if not self._objects.bucket_exists(bucket):
-            match = _FILES.fullmatch(bucket) or _DATA.fullmatch(bucket)
-            region = match["region"] if match is not None else None
+            region = re.search(rf"-({_REGION})$", bucket)
             with contextlib.suppress(BucketExists):  # by another request just now
-                self._objects.create_bucket(bucket, region or "us-east-1")
+                self._objects.create_bucket(bucket, region[1] if region is not None else "us-east-1")
         if (bucket, key) == _CONFIG or (bucket == _CONFIG[0] and not key):
             self._write_config()
         for offer in self._offers(bucket, key):
@@ -109,7 +115,7 @@ class ExampleBuckets:
 
     def explain(self, bucket: str, key: str) -> AwsError | None:
         """Return the error for an object that an example bucket lacks; None for other buckets."""
-        if not is_example_bucket(bucket):
+        if not self._has(bucket):
             return None
         data = "SAGEWIZARD_DATA"
         places = [f"${data}/{bucket}/{key}"]

@@ -24,6 +24,8 @@ def s3(moto_imported, home, clients_of):
     (data / FILES / "datasets" / "own").mkdir(parents=True)
     (data / FILES / "datasets" / "own" / "a.csv").write_bytes(b"1,2\n")
     (data / FILES / "outside").symlink_to("/etc/passwd")
+    (data / "jumpstart-cache-prod-us-west-2").mkdir()
+    (data / "jumpstart-cache-prod-us-west-2" / "a.csv").write_bytes(b"3\n")
     cached = home / "cache" / "iris"
     cached.mkdir(parents=True)
     (cached / f"{'0' * 64}.iris.data").write_bytes(b"5.1\n")
@@ -59,6 +61,7 @@ def test_the_bucket_of_jumpstart_says_what_is_missing(s3):
     with pytest.raises(ClientError, match="JumpStart, which the sandbox does not have") as refused:
         body(s3, "jumpstart-cache-prod-us-east-1", "models_manifest.json")
     assert refused.value.response["Error"]["Code"] == "NoSuchBucket"
+    assert body(s3, "jumpstart-cache-prod-us-west-2", "a.csv") == b"3\n"
 
 
 def test_a_download_in_the_cache_is_served(s3):

@@ -174,18 +174,23 @@ def _defaults(framework: str) -> dict[str, Callable[..., Any]]:
 
 
 def reply_of(result: Any, accept: str) -> tuple[bytes, str]:
-    """Return body and content type of what output_fn or transform_fn answered; TypeError for other things."""
+    """Return body and content type of what output_fn or transform_fn answered; TypeError for other things.
+
+    A dictionary is answered as the images' web framework, Flask 1.1, answers one: as JSON with sorted keys.
+    """
     content_type = media_type(accept)
     if isinstance(result, tuple) and len(result) == 2:
         result, content_type = result
     elif hasattr(result, "get_data"):  # a flask or werkzeug Response
         content_type = getattr(result, "mimetype", None) or content_type
         result = result.get_data()
+    if isinstance(result, dict):
+        return json.dumps(result, sort_keys=True, separators=(",", ":")).encode() + b"\n", JSON
     if isinstance(result, str):
         return result.encode(), str(content_type)
     if isinstance(result, bytes | bytearray | memoryview):
         return bytes(result), str(content_type)
     raise TypeError(
-        f"output_fn must return text or bytes, or a pair of them and the content type; it returned a "
+        f"output_fn must return text, bytes or a dictionary, or a pair with the content type; it returned a "
         f"{type(result).__name__}."
     )

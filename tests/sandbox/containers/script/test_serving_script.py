@@ -237,9 +237,10 @@ def test_transform_fn_stands_alone():
         (b"a", (b"a", "text/csv")),
         (("a", "text/html"), (b"a", "text/html")),
         ((b"a", "application/json"), (b"a", "application/json")),
+        ({"b": 1, "a": [2.5]}, (b'{"a":[2.5],"b":1}\n', "application/json")),
     ],
 )
-def test_output_fn_may_answer_text_bytes_or_a_pair(result, expected):
+def test_output_fn_may_answer_text_bytes_a_dictionary_or_a_pair(result, expected):
     assert handlers.reply_of(result, "text/csv") == expected
 
 
