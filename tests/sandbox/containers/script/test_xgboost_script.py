@@ -98,6 +98,52 @@ def test_checkpoints_of_a_script_are_the_algorithms_own_and_its_training_goes_on
     assert checkpointing.load_checkpoint(str(tmp_path)) == (str(tmp_path / names[-1]), 7)
 
 
+TOGETHER = """
+import json, os, numpy as np, xgboost as xgb
+from sagemaker_xgboost_container import distributed
+
+def grow(params, dtrain, is_master):
+    booster = xgb.train(params, dtrain, num_boost_round=10)
+    print("ROWS", dtrain.num_row(), "MASTER", is_master)
+    if is_master:
+        booster.save_model(os.path.join(os.environ["SM_MODEL_DIR"], "model.json"))
+
+if __name__ == "__main__":
+    hosts, me = json.loads(os.environ["SM_HOSTS"]), os.environ["SM_CURRENT_HOST"]
+    distributed.wait_hostname_resolution(hosts)
+    folder = os.environ["SM_CHANNEL_TRAIN"]
+    tables = [np.loadtxt(os.path.join(folder, name), delimiter=",") for name in os.listdir(folder)]
+    rows = xgb.DMatrix(tables[0][:, 1:], label=tables[0][:, 0]) if tables else None
+    distributed.rabit_run(
+        exec_fun=grow, args={"params": {"eta": 1.0, "lambda": 0.0, "nthread": 1}, "dtrain": rows},
+        include_in_training=rows is not None, hosts=hosts, current_host=me, update_rabit_args=True,
+    )
+"""
+
+
+def test_hosts_with_data_train_one_model_together_through_rabit_run(bench):
+    """One host has the rows of one value, the other those of another."""
+    for number in range(2):
+        bench.put(f"together/{number}.csv", f"{number * 10},{number}\n" * 20)
+    source = {
+        "S3DataType": "S3Prefix", "S3Uri": f"s3://{bench.bucket}/together/",
+        "S3DataDistributionType": "ShardedByS3Key",
+    }  # fmt: skip
+    job = bench.train(
+        TOGETHER,
+        image=IMAGE,
+        InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 5},
+    )
+    log = bench.job_log(job)
+    assert job["TrainingJobStatus"] == "Completed", log
+    assert "ROWS 20 MASTER True" in log and "ROWS 20 MASTER False" in log
+    with tarfile.open(fileobj=io.BytesIO(bench.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as archive:
+        booster = xgboost.Booster()
+        booster.load_model(bytearray(archive.extractfile("model.json").read()))
+    assert booster.predict(xgboost.DMatrix(np.array([[0.0], [1.0]]))) == pytest.approx([0, 10], abs=0.01)
+
+
 def test_own_metric_definitions_are_for_scripts_only(bench, job):
     own = [{"Name": "rows", "Regex": r"^(\d+) x"}]
     uri = f"s3://{bench.bucket}/xgboost-script/train.csv"
