@@ -245,6 +245,8 @@ def test_a_notebook_is_executed_by_nbconvert_below_it(environ, tmp_path):
         nbformat.v4.new_code_cell("import boto3\nboto3.client('sts').get_caller_identity()['Arn']"),
         nbformat.v4.new_code_cell("!echo from a shell: $AWS_DEFAULT_REGION"),
     ]
+    # As AWS's example notebooks have it.
+    notebook.metadata.kernelspec = {"name": "conda_python3", "display_name": "conda_python3"}
     nbformat.write(notebook, tmp_path / "tutorial.ipynb")
     # The kernel is started by the program, which is what must not lose the way to the sandbox.
     done = execute(

@@ -36,6 +36,8 @@ _NAMING = ("sagemaker.utils", "sagemaker.core.common_utils")
 _NAMING_JOBS = ("sagemaker.train.utils", "sagemaker.core.modules.utils")
 _VARIABLES = re.compile(r"AWS_.*|SAGEWIZARD_EXEC_.*|SAGEMAKER_USER_CONFIG_OVERRIDE|NO_PROXY|no_proxy")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+# How notebooks name the kernels of SageMaker's notebook instances and of Studio; R has one of its own.
+_KERNELS = re.compile(r"conda_(?!r$)\w+|python\d__SAGEMAKER_INTERNAL__.*", re.IGNORECASE)
 # The SageMaker SDK's modules that validate its configuration, of both versions: at every value they look up.
 _VALIDATING = (
     "sagemaker.config.config",
@@ -94,6 +96,7 @@ class _Sandbox:
             **dict.fromkeys(_NAMING, _name_to_the_second),
             **dict.fromkeys(_NAMING_JOBS, _give_no_name_twice),
             **dict.fromkeys(_VALIDATING, _check_schemas_once),
+            "jupyter_client.kernelspec": _know_sagemakers_kernels,
             "pyarrow.fs": self._arrow,
             "subprocess": _children_too,
         }
@@ -321,6 +324,22 @@ def _never_twice(make: Callable[..., str]) -> Callable[..., str]:
         return name
 
     return made
+
+
+def _know_sagemakers_kernels(module: Any) -> None:
+    """Run a notebook that names a kernel of SageMaker's, such as conda_python3, with this Python's own."""
+    original = module.KernelSpecManager.get_kernel_spec
+
+    @functools.wraps(original)
+    def get_kernel_spec(own: Any, kernel_name: str) -> Any:
+        try:
+            return original(own, kernel_name)
+        except module.NoSuchKernel:
+            if _KERNELS.fullmatch(kernel_name) is None:
+                raise
+            return original(own, module.NATIVE_KERNEL_NAME)
+
+    module.KernelSpecManager.get_kernel_spec = get_kernel_spec
 
 
 def _local(config: Any) -> Any:
