@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from sagewizard.sandbox.containers.contract import AlgorithmError, CustomerError, run_training
 from sagewizard.sandbox.containers.joblog import JobLog
-from sagewizard.sandbox.containers.script import distribution, environment, images, packages, source
+from sagewizard.sandbox.containers.script import (
+    distribution,
+    environment,
+    images,
+    packages,
+    remote_function,
+    source,
+)
 from sagewizard.sandbox.containers.script.world import FALLBACK_NOTE, Ended, open_world, run
 
 if TYPE_CHECKING:
@@ -146,8 +153,14 @@ def _run_entry_point(
     """Run the job's own entry point in the place of the toolkit; AlgorithmError with its exit code."""
     resources, inputs = (_config(container.base, name) for name in _CONFIGS)
     told = environment.variables(container, resources, inputs, world, framework.name, environ)
-    programs = packages.create(container.base, framework)
+    lacking = remote_function.lacks_core(container.base)
+    programs = packages.create(container.base, framework, with_pip=lacking)
     env = framework.settings | _environment(container.base, world, programs, told, environ)
+    if lacking:
+        container.log.line(remote_function.NOTE)
+        asked = programs.parent / "sagemaker-core.txt"
+        asked.write_text(f"{remote_function.REQUIREMENT}\n", encoding="ascii")
+        packages.install(world, programs, asked, env)
     work = container.base / "code"
     work.mkdir(exist_ok=True)
     (container.base / "model").mkdir(exist_ok=True)
