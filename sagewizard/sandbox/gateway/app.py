@@ -23,10 +23,11 @@ from sagewizard.sandbox.gateway.errors import AwsError, Protocol, protocol_of, r
 from sagewizard.sandbox.gateway.iam_simulation import simulation
 from sagewizard.sandbox.gateway.logs_front import LogsFront
 from sagewizard.sandbox.gateway.moto_front import MotoFront, unknown_operation
+from sagewizard.sandbox.gateway.s3.forms import is_form
 from sagewizard.sandbox.gateway.s3.front import S3Front
 from sagewizard.sandbox.gateway.s3.wire import check_payload
 from sagewizard.sandbox.gateway.scheduler_front import SchedulerFront
-from sagewizard.sandbox.gateway.signature import Verifier, check_host
+from sagewizard.sandbox.gateway.signature import UNSIGNED_PAYLOAD, Scope, Verifier, check_host
 from sagewizard.sandbox.schedules import Schedules
 from sagewizard.sandbox.services import ROLE_NAME
 
@@ -132,7 +133,12 @@ class Gateway:
         body = None
         if protocol is not Protocol.S3:
             body = _whole_body(environ)
-        scope = self._verifier.verify(request.method, uri, headers, body, protocol, label)
+        form = protocol is Protocol.S3 and is_form(request)
+        if form:  # signed in its fields, which the upload checks before anything else
+            environ["sagewizard.form"] = True
+            scope = Scope("", "s3", UNSIGNED_PAYLOAD, presigned=True)
+        else:
+            scope = self._verifier.verify(request.method, uri, headers, body, protocol, label)
         environ["sagewizard.region"] = scope.region or self._services.region
         environ["sagewizard.payload"] = scope.payload
         service = scope.service
@@ -173,6 +179,8 @@ class Gateway:
     def _dispatch(
         self, request: Request, environ: dict[str, Any], service: str, body: bytes | None, label: str
     ) -> Response:
+        if environ.get("sagewizard.form"):
+            return self._s3.handle_form(request, label, self._verifier)
         if service == "s3":
             if request.path.startswith("/v20180820/"):
                 raise unknown_operation("s3control", request.method, request.method, request.path)

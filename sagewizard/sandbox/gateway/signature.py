@@ -189,6 +189,28 @@ class Verifier:
             raise wrong_signature(Protocol.S3)
         return Scope("", "s3", UNSIGNED_PAYLOAD, presigned=True)
 
+    def verify_form(self, fields: Mapping[str, str]) -> None:
+        """Check the signature of an upload form's policy; `fields` by lower-case name. Raises AwsError."""
+        policy = fields.get("policy", "")
+        if not policy:
+            raise missing_token(Protocol.S3)
+        if fields.get("x-amz-algorithm") == _ALGORITHM:
+            date, region, service = self._credential(fields.get("x-amz-credential", ""), Protocol.S3)
+            timestamp = fields.get("x-amz-date", "")
+            if not timestamp.startswith(date):
+                raise incomplete_signature(Protocol.S3)
+            request: Any = AWSRequest()
+            request.context["timestamp"] = timestamp
+            auth: Any = S3SigV4Auth(self._keys, service, region)
+            expected, given = auth.signature(policy, request), fields.get("x-amz-signature", "")
+        else:
+            if not hmac.compare_digest(fields.get("awsaccesskeyid", "").encode(), self._access_key.encode()):
+                raise unknown_key(Protocol.S3)
+            form: Any = HmacV1Auth(self._keys)
+            expected, given = form.sign_string(policy), fields.get("signature", "")
+        if not hmac.compare_digest(expected.encode(), given.encode()):
+            raise wrong_signature(Protocol.S3)
+
     def _credential(self, credential: str, protocol: Protocol) -> tuple[str, str, str]:
         """Split `key/date/region/service/aws4_request` and check that the key is ours."""
         parts = unquote(credential).rsplit("/", 4)

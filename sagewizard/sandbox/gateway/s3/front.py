@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sagewizard.sandbox.gateway.errors import AwsError, xml_text
-from sagewizard.sandbox.gateway.s3 import listing, wire
+from sagewizard.sandbox.gateway.s3 import forms, listing, wire
 from sagewizard.sandbox.gateway.s3.multipart import Multipart
 from sagewizard.sandbox.gateway.s3.transfers import Transfers
 from sagewizard.sandbox.store.objects import BucketExists, BucketInfo, BucketNotEmpty, NoSuchBucket
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sagewizard.sandbox.gateway.example_buckets import ExampleBuckets
     from sagewizard.sandbox.gateway.s3.wire import Call
+    from sagewizard.sandbox.gateway.signature import Verifier
     from sagewizard.sandbox.store.objects import ObjectStore
 
     class BucketConfiguration(Protocol):
@@ -96,6 +97,15 @@ class S3Front:
                 raise self._examples.explain(call.bucket, call.key) or error from None
             raise
 
+    def handle_form(self, request: Request, label: str, verifier: Verifier) -> Response:
+        """Answer an upload by HTML form, whose policy nobody has checked yet. Raises AwsError."""
+        call = wire.parse(request, label)
+        self._examples.prepare(call)
+        try:
+            return forms.upload(self._objects, call, verifier)
+        except NoSuchBucket as error:
+            raise wire.no_such_bucket(str(error)) from None
+
     def _service(self, call: Call) -> Response:
         if call.method != "GET":
             raise _method_not_allowed(call, "SERVICE")
@@ -120,8 +130,6 @@ class S3Front:
             return self._delete_bucket(call)
         if call.method == "POST" and "delete" in call.query:
             return self._transfers.delete_many(call)
-        if call.method == "POST":
-            raise wire.not_implemented("uploads by HTML form (POST)")
         raise _method_not_allowed(call, "BUCKET")
 
     def _list(self, call: Call, bucket: BucketInfo) -> Response:
