@@ -38,7 +38,9 @@ def create_transform_job(control: Control, region: str, request: dict[str, Any])
     tags = checks.tags(request.pop("Tags", None))
     model = checks.found(control, region, MODEL, request["ModelName"])
     if "DataCaptureConfig" in request:
-        raise ValidationException("The sandbox has no data capture yet; leave DataCaptureConfig out.")
+        raise ValidationException(
+            "The sandbox captures data of endpoints, not of transform jobs; leave DataCaptureConfig out."
+        )
     _fill_defaults(request)
     _check_sizes(request)
     _check_join(request)
