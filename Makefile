@@ -1,6 +1,8 @@
 # The short names of the commands that CI runs; `make check` is what CI does, in the environment at hand.
-.PHONY: check lint test sdk3 thorough faults bench permissions
+.PHONY: check lint test sdk3 torch thorough faults bench permissions
 SDK3 ?= .sdk3
+TORCH ?= .torch
+TORCH_REQUIREMENT ?= torch
 check: lint test
 lint:
 	ruff check .
@@ -17,6 +19,12 @@ thorough:
 sdk3:
 	python tests/sdk3/environment.py $(SDK3)
 	SAGEWIZARD_SDK3_PYTHON=$(abspath $(SDK3))/bin/python pytest -m sdk3 tests/sdk3
+# The tests with PyTorch, in an environment that has it besides (750 MB, made once); SAGEWIZARD_SDK3_PYTHON
+# adds the one with version 3 of the SDK. Where `torch` would bring gigabytes for GPUs, name a version for
+# CPUs by TORCH_REQUIREMENT. Four minutes.
+torch:
+	python tests/torch/environment.py $(TORCH) $(TORCH_REQUIREMENT)
+	SAGEWIZARD_TORCH_PYTHON=$(abspath $(TORCH))/bin/python pytest -m torch -n0 tests/torch
 # Every recipe under every plan of faults, and 200 kills of the client: half an hour.
 faults:
 	pytest -m "faults or not faults" --dist=worksteal tests/faults
