@@ -53,10 +53,11 @@ def boost(
         watch.append((validation, "validation"))
     results = {} if results is None else results
     model, done = _latest_checkpoint(job)
-    callbacks: list[Any] = [_RoundLog(job, done)]
+    log = _RoundLog(job, done)
+    callbacks: list[Any] = [log]
     if job.checkpoints is not None and job.master:
         callbacks.append(Checkpoints(job.checkpoints, done))
-    callbacks += _early_stopping(job, validation is not None)
+    callbacks += _early_stopping(job, log, validation is not None)
     objective = str(job.parameters.get("objective", "reg:squarederror"))
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -103,14 +104,18 @@ class _RoundLog(xgboost.callback.TrainingCallback):
         if self.job.shows_trees:
             self._show_tree(model, epoch)
         if self.job.master:
-            values = [
-                f"{data}-{name}:{_last(history):{self.form}}"
-                for data, log in evals_log.items()
-                for name, history in log.items()
-            ]
-            self.job.log.line("\t".join([f"[{epoch + self.done}]", *values]))
+            self.job.log.line(self.words(epoch, evals_log))
         stops = self.job.stopping.is_set()
         return collective.any_host(stops) if self.job.hosts > 1 else stops
+
+    def words(self, epoch: int, evals_log: dict[str, dict[str, Any]]) -> str:
+        """Write the metrics of a round as its line of the log has them."""
+        values = [
+            f"{data}-{name}:{_value(history[epoch]):{self.form}}"
+            for data, log in evals_log.items()
+            for name, history in log.items()
+        ]
+        return "\t".join([f"[{epoch + self.done}]", *values])
 
     def _show_tree(self, model: Any, epoch: int) -> None:
         """Write what 0.72 says of a finished tree: how many nodes it has below the root, how deep it is."""
@@ -123,9 +128,31 @@ class _RoundLog(xgboost.callback.TrainingCallback):
             )
 
 
-def _last(history: Sequence[Any]) -> float:
-    value = history[-1]
-    return float(value[0] if isinstance(value, tuple) else value)
+def _value(found: Any) -> float:
+    return float(found[0] if isinstance(found, tuple) else found)
+
+
+class _FirstEarlyStopping(xgboost.callback.EarlyStopping):
+    """Stops early in the words of 0.72, whose log names what it watches and the best round."""
+
+    def __init__(self, log: _RoundLog, **options: Any) -> None:
+        super().__init__(**options)
+        self.log, self.options = log, options
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, dict[str, Any]]) -> bool:
+        """Say at the first round what is watched, and at the last which was the best."""
+        say = self.log.job.log.line
+        if epoch == 0:
+            data = self.options["data_name"]
+            watched = f"{data}-{self.options['metric_name'] or list(evals_log[data])[-1]}"
+            if sum(map(len, evals_log.values())) > 1:
+                say(f"Multiple eval metrics have been passed: '{watched}' will be used for early stopping.")
+            say(f"Will train until {watched} hasn't improved in {self.options['rounds']} rounds.")
+        stops = bool(super().after_iteration(model, epoch, evals_log))
+        if stops:
+            say("Stopping. Best iteration:")
+            say(self.log.words(int(model.attr("best_iteration")), evals_log))
+        return stops
 
 
 def _latest_checkpoint(job: Job) -> tuple[Any | None, int]:
@@ -145,7 +172,7 @@ def _latest_checkpoint(job: Job) -> tuple[Any | None, int]:
     return model, done
 
 
-def _early_stopping(job: Job, has_validation: bool) -> list[Any]:
+def _early_stopping(job: Job, log: _RoundLog, has_validation: bool) -> list[Any]:
     """Watch the tuning metric, else the last one asked for; older images take what is reported last."""
     if job.patience is None:
         return []
@@ -156,13 +183,14 @@ def _early_stopping(job: Job, has_validation: bool) -> list[Any]:
         data = "validation"
     else:
         return []
-    return [
-        xgboost.callback.EarlyStopping(
-            rounds=job.patience,
-            metric_name=watched,
-            data_name=data,
-            maximize=metrics.is_maximised(watched) if watched is not None else None,
-            # From 1.3-1 on the model ends with its best round; before, prediction stops there.
-            save_best=not job.image.pickles_models,
-        )
-    ]
+    options = {
+        "rounds": job.patience,
+        "metric_name": watched,
+        "data_name": data,
+        "maximize": metrics.is_maximised(watched) if watched is not None else None,
+        # From 1.3-1 on the model ends with its best round; before, prediction stops there.
+        "save_best": not job.image.pickles_models,
+    }
+    if job.image.is_first and job.master:
+        return [_FirstEarlyStopping(log, **options)]
+    return [xgboost.callback.EarlyStopping(**options)]

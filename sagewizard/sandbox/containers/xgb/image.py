@@ -45,6 +45,11 @@ class Image:
         return not self.since("1.3-1")
 
     @property
+    def counts_errors(self) -> bool:
+        """Whether classifiers report their rate of errors when no metric is asked for, not their log loss."""
+        return not self.since("1.3-1")
+
+    @property
     def answers_on_one_line(self) -> bool:
         """Whether a CSV reply is one line of comma-joined predictions, without a newline."""
         return not self.since("1.2-2")

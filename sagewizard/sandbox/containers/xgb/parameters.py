@@ -28,6 +28,14 @@ _RENAMED_UPDATERS = {
     "grow_local_histmaker": "grow_histmaker",
     "grow_skmaker": "grow_histmaker",
 }
+# What XGBoost reported without an eval_metric before version 1.3, and before 2.0.
+_ERRORS = {
+    "binary:logistic": "error",
+    "binary:logitraw": "error",
+    "multi:softmax": "merror",
+    "multi:softprob": "merror",
+}
+_PRECISION = {"rank:pairwise": "map"}
 _EXACT_BELOW = 4 << 20  # rows from which auto meant approx
 _GPU_FAMILIES = ("ml.p", "ml.g")
 
@@ -76,8 +84,11 @@ def build(
         if name in parameters:
             parameters[name] = str(parameters[name]).replace(" ", "")
     parameters.pop("eval_metric", None)
+    usual = (_ERRORS if image.counts_errors else {}) | (_PRECISION if image.exact_on_small_data else {})
     if chosen.of_xgboost:
         parameters["eval_metric"] = chosen.of_xgboost
+    elif parameters.get("objective") in usual:
+        parameters["eval_metric"] = usual[parameters["objective"]]
     _choose_tree_method(image, parameters, rows, hosts, instance_type)
     if image.exact_on_small_data:
         parameters.setdefault("base_score", 0.5)

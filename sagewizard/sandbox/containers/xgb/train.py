@@ -90,7 +90,7 @@ class Training:
 
     def train(self, *, master: bool, hosts: int) -> None:
         """Train on what was read, alone or inside a collective; the master saves the model."""
-        from sagewizard.sandbox.containers.xgb import boosting, folds
+        from sagewizard.sandbox.containers.xgb import boosting, folds, notices
 
         values, matrix = self.values, self.matrices["train"]
         validation = self.matrices.get("validation")
@@ -117,11 +117,8 @@ class Training:
             hosts,
             shows_trees=self.image.is_first and values.get("silent", 0) == 0,
         )
-        if values.get("objective") == "reg:linear" and not self.image.is_first:
-            self.log.library(
-                "WARNING: /workspace/src/objective/regression_obj.cu:167: "
-                "reg:linear is now deprecated in favor of reg:squarederror."
-            )
+        for warning in notices.of(self.image, values):
+            self.log.library(warning)
         if "_kfold" in values:
             boosters = folds.cross_validate(
                 job,
@@ -190,6 +187,9 @@ class Training:
         weighs = self.values.get("csv_weights", 0) == 1
         for name, files in self.files.items():
             if files.paths:
+                if self.image.is_first:
+                    spread = self.container.channels[name].distribution
+                    self.log.library(f"S3DistributionType set as {spread}")
                 self.matrices[name] = self.reader.read(
                     Source(files.paths, self.form, self._path(name), weighs)
                 )
@@ -197,7 +197,9 @@ class Training:
     def _file_sizes(self) -> None:
         if self.image.is_first:
             size = sum(path.stat().st_size for files in self.files.values() for path in files.paths)
-            self.log.info(f"File size need to be processed in the node: {round(size / (1 << 20), 2)}mb.")
+            text = f"File size need to be processed in the node: {round(size / (1 << 20), 2)}mb."
+            free = _free_memory()
+            self.log.info(f"{text} Available memory size in the node: {free}mb" if free else text)
 
     def _warn_of_copies(self) -> None:
         """Warn of files of the same name and size in train and validation, as newer versions do."""
@@ -254,3 +256,11 @@ def _checkpoint_folder(base: Path) -> Path:
     except (OSError, ValueError, KeyError, TypeError):
         path = _CHECKPOINTS
     return base / path.removeprefix("/opt/ml/")
+
+
+def _free_memory() -> float | None:
+    """Return the memory that is free on this machine in MB; None where the system does not tell."""
+    try:
+        return round(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (1 << 20), 2)
+    except (ValueError, OSError, AttributeError):
+        return None
