@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 from sagewizard.sandbox.control import (
     endpoint_configs,
     endpoints,
+    experiments,
+    lineage,
     models,
     plain_supervisor,
     processing_jobs,
+    searching,
     service_model,
     tags,
     training_jobs,
     training_supervisor,
     transform_jobs,
+    trial_components,
     tuning_jobs,
     tuning_supervisor,
 )
@@ -93,7 +97,46 @@ OPERATIONS: dict[str, Operation] = {
     "AddTags": tags.add_tags,
     "ListTags": tags.list_tags,
     "DeleteTags": tags.delete_tags,
+    "CreateExperiment": experiments.create_experiment,
+    "DescribeExperiment": experiments.describe_experiment,
+    "ListExperiments": experiments.list_experiments,
+    "UpdateExperiment": experiments.update_experiment,
+    "DeleteExperiment": experiments.delete_experiment,
+    "CreateTrial": experiments.create_trial,
+    "DescribeTrial": experiments.describe_trial,
+    "ListTrials": experiments.list_trials,
+    "UpdateTrial": experiments.update_trial,
+    "DeleteTrial": experiments.delete_trial,
+    "CreateTrialComponent": trial_components.create_trial_component,
+    "DescribeTrialComponent": trial_components.describe_trial_component,
+    "ListTrialComponents": trial_components.list_trial_components,
+    "UpdateTrialComponent": trial_components.update_trial_component,
+    "DeleteTrialComponent": trial_components.delete_trial_component,
+    "AssociateTrialComponent": trial_components.associate_trial_component,
+    "DisassociateTrialComponent": trial_components.disassociate_trial_component,
+    "CreateArtifact": lineage.create_artifact,
+    "DescribeArtifact": lineage.describe_artifact,
+    "ListArtifacts": lineage.list_artifacts,
+    "DeleteArtifact": lineage.delete_artifact,
+    "AddAssociation": lineage.add_association,
+    "ListAssociations": lineage.list_associations,
+    "DeleteAssociation": lineage.delete_association,
+    "Search": searching.search,
 }
+
+
+METRICS_PATH = "/BatchPutMetrics"
+
+
+def _body(request: Request) -> bytes:
+    """Read the body of a request; RequestTooLarge for one that no request needs."""
+    too_large = RequestTooLarge(f"The request is longer than {MAX_REQUEST_BYTES} bytes.")
+    if (request.content_length or 0) > MAX_REQUEST_BYTES:
+        raise too_large
+    body = request.stream.read(MAX_REQUEST_BYTES + 1)
+    if len(body) > MAX_REQUEST_BYTES:
+        raise too_large
+    return body
 
 
 class SageMakerApplication:
@@ -129,6 +172,8 @@ class SageMakerApplication:
         if request.path.startswith("/endpoints/"):
             return self._runtime.handle(request, region)
         try:
+            if request.path == METRICS_PATH:
+                return self._put_metrics(request, region)
             return self._operate(request, region)
         except ServiceError as error:
             return refusal(error)
@@ -149,16 +194,15 @@ class SageMakerApplication:
                     " has; this one needs AWS."
                 )
             raise UnknownOperationException(f"SageMaker has no operation {name[:200]}.")
-        if (request.content_length or 0) > MAX_REQUEST_BYTES:
-            raise RequestTooLarge(f"The request is longer than {MAX_REQUEST_BYTES} bytes.")
-        body = request.stream.read(MAX_REQUEST_BYTES + 1)
-        if len(body) > MAX_REQUEST_BYTES:
-            raise RequestTooLarge(f"The request is longer than {MAX_REQUEST_BYTES} bytes.")
-        given = validate(name, decode(body))
+        given = validate(name, decode(_body(request)))
         if looks_rarely(request.headers.get("User-Agent", "")):
             hold(self._control, name, region, given, self._closing)
         quotas.check(self._control, region, name, given)
         return answer(operation(self._control, region, given))
+
+    def _put_metrics(self, request: Request, region: str) -> Response:
+        """Answer the one operation of SageMaker's metrics service, which is REST."""
+        return answer(trial_components.put_metrics(self._control, region, decode(_body(request))))
 
     def perform(self, operation: str, region: str, given: dict[str, Any]) -> None:
         """Carry out an operation that no client asks for, such as a schedule's.

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 from sagewizard.sandbox.compute.s3data import split_s3_uri
 from sagewizard.sandbox.control.protocol import ResourceNotFound, ServiceError, ValidationException
 from sagewizard.sandbox.control.resources import (
+    ARTIFACT,
     ENDPOINT,
     ENDPOINT_CONFIG,
+    EXPERIMENT,
     MODEL,
     PROCESSING_JOB,
     TRAINING_JOB,
     TRANSFORM_JOB,
+    TRIAL,
+    TRIAL_COMPONENT,
     TUNING_JOB,
     Resource,
 )
@@ -23,6 +27,12 @@ if TYPE_CHECKING:
     from sagewizard.sandbox.control.context import Control
 
 MAX_TAGS = 50
+_TRACKED = {
+    EXPERIMENT: "Experiment",
+    TRIAL: "Trial",
+    TRIAL_COMPONENT: "Trial Component",
+    ARTIFACT: "Artifact",
+}
 
 
 def found(control: Control, region: str, kind: str, name: str) -> Resource:
@@ -37,6 +47,8 @@ def not_found(kind: str, arn: str, name: str) -> ServiceError:
     """Return the error of the service for a name that is not there; it differs by kind."""
     if kind == TUNING_JOB:
         return ResourceNotFound(f"Amazon SageMaker can't find a tuning job with the name [{name}].")
+    if kind in _TRACKED:
+        return ResourceNotFound(f"{_TRACKED[kind]} '{arn}' does not exist.")
     texts = {
         TRAINING_JOB: "Requested resource not found.",
         TRANSFORM_JOB: f"Could not find requested job with name: {name}",

@@ -17,7 +17,7 @@ import orjson
 from sagewizard.sandbox.control.protocol import ValidationException
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sagewizard.sandbox.control.resources import Repository, Resource
 
@@ -25,6 +25,8 @@ _SORT_COLUMN = {"Name": "name", "CreationTime": "created", "Status": "status"}
 _TIMES = {
     "CreationTimeAfter": ("created", ">="),
     "CreationTimeBefore": ("created", "<"),
+    "CreatedAfter": ("created", ">="),
+    "CreatedBefore": ("created", "<"),
     "LastModifiedTimeAfter": ("modified", ">="),
     "LastModifiedTimeBefore": ("modified", "<"),
 }
@@ -47,13 +49,23 @@ class ListRules:
 
 
 def list_resources(
-    repository: Repository, region: str, query: dict[str, Any], rules: ListRules
+    repository: Repository,
+    region: str,
+    query: dict[str, Any],
+    rules: ListRules,
+    more: Sequence[tuple[str, Sequence[Any]]] = (),
 ) -> dict[str, Any]:
-    """Answer a List operation; at most 10 items unless MaxResults says otherwise, as on AWS."""
+    """Answer a List operation; at most 10 items unless MaxResults says otherwise, as on AWS.
+
+    `more` are SQL conditions of one list alone, each with its arguments.
+    """
     column = _SORT_COLUMN[query.get("SortBy", "CreationTime")]
     ascending = query["SortOrder"] == "Ascending" if "SortOrder" in query else rules.ascending
     size = query.get("MaxResults", 10)
     conditions, arguments = _filters(query, rules)
+    for condition, values in more:
+        conditions.append(condition)
+        arguments += values
     fingerprint = fingerprint_of(region, query, rules.kind)
     if query.get("NextToken"):
         value, name = read_token(query["NextToken"], fingerprint)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sagewizard.sandbox.control import checks, plain_supervisor
+from sagewizard.sandbox.control import checks, plain_supervisor, trial_components
 from sagewizard.sandbox.control.listing import ListRules, list_resources
 from sagewizard.sandbox.control.plain_supervisor import TERMINAL
 from sagewizard.sandbox.control.protocol import ResourceInUse, ValidationException
@@ -48,6 +48,7 @@ class PlainJobs:
                 "Job name must be unique within an AWS account and region, and a job with this name already"
                 f" exists ({taken.resource.arn})"
             ) from None
+        trial_components.track(control, job)
         plain_supervisor.submit(control, job, self.plain)
         return {f"{self.plain.word}JobArn": job.arn}
 

@@ -24,6 +24,11 @@ TUNING_JOB = "hyper-parameter-tuning-job"
 MODEL = "model"
 ENDPOINT_CONFIG = "endpoint-config"
 ENDPOINT = "endpoint"
+EXPERIMENT = "experiment"
+TRIAL = "experiment-trial"
+TRIAL_COMPONENT = "experiment-trial-component"
+ARTIFACT = "artifact"
+ASSOCIATION = "association"
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS sagemaker_resources (

@@ -8,19 +8,24 @@ from sagewizard.sandbox.control import checks
 from sagewizard.sandbox.control.listing import BAD_PAGE
 from sagewizard.sandbox.control.protocol import ValidationException
 from sagewizard.sandbox.control.resources import (
+    ARTIFACT,
     ENDPOINT,
     ENDPOINT_CONFIG,
+    EXPERIMENT,
     MODEL,
     PROCESSING_JOB,
     TRAINING_JOB,
     TRANSFORM_JOB,
+    TRIAL,
+    TRIAL_COMPONENT,
     TUNING_JOB,
 )
 
 if TYPE_CHECKING:
     from sagewizard.sandbox.control.context import Control
 
-_KINDS = (PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, TUNING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT)
+_JOBS = (PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, TUNING_JOB)
+_KINDS = (*_JOBS, MODEL, ENDPOINT_CONFIG, ENDPOINT, EXPERIMENT, TRIAL, TRIAL_COMPONENT, ARTIFACT)
 _PAGE = 50
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sagewizard.sandbox.containers.registry import with_script
-from sagewizard.sandbox.control import checks, training_supervisor
+from sagewizard.sandbox.control import checks, training_supervisor, trial_components
 from sagewizard.sandbox.control.listing import ListRules, list_resources
 from sagewizard.sandbox.control.protocol import ResourceInUse, ValidationException
 from sagewizard.sandbox.control.resources import TRAINING_JOB, AlreadyExists, Missing, Resource
@@ -62,6 +62,7 @@ def create_training_job(control: Control, region: str, request: dict[str, Any]) 
             "Training job names must be unique within an AWS account and region, and a training job with this"
             f" name already exists ({taken.resource.arn})"
         ) from None
+    trial_components.track(control, job)
     return {"TrainingJobArn": job.arn}
 
 

@@ -217,7 +217,7 @@ class Gateway:
     def _to_sagemaker(self, request: Request) -> Response:
         target = request.headers.get("X-Amz-Target", "")
         if self._sagemaker is None or not (
-            target.startswith("SageMaker.") or request.path.startswith("/endpoints/")
+            target.startswith("SageMaker.") or request.path.startswith(("/endpoints/", "/BatchPutMetrics"))
         ):
             action = target.rpartition(".")[2] or request.method
             raise unknown_operation("sagemaker", action, request.method, request.path)
