@@ -99,8 +99,9 @@ def _divide(whole: Dataset, spec: DatasetSpec) -> Dataset:
     rows = whole.splits["all"]
     stratify = rows.labels if spec.stratified and whole.class_names else None
     parts = split_rows(
-        len(rows), _shares(spec) or DEFAULT, seed=spec.seed, stratify=stratify, method=spec.method
-    )
+        len(rows), _shares(spec) or DEFAULT, seed=spec.seed, stratify=stratify, method=spec.method,
+        names=whole.class_names or (),
+    )  # fmt: skip
     splits = {
         name: Split(frozen(rows.features[parts[name]]), frozen(rows.labels[parts[name]]))
         for name in SPLITS

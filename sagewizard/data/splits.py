@@ -13,6 +13,8 @@ import numpy as np
 from sagewizard.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 DEFAULT = (0.6, 0.2, 0.2)
@@ -28,6 +30,7 @@ def split_rows(
     seed: int,
     stratify: NDArray[Any] | None = None,
     method: Method = "test-first",
+    names: Sequence[str] = (),
 ) -> dict[str, NDArray[np.intp]]:
     """Return the row numbers of train, validation and test, in `train_test_split`'s order.
 
@@ -35,8 +38,8 @@ def split_rows(
     with its share of all rows, rounded up, as `test_size`. With `train-first` validation and test are split
     off together, and what is held back is then divided into test and validation, in this order. All with
     `random_state=seed`. A share of 0 leaves the part out. With `stratify` (rows,) every part has the classes
-    in about the same proportion. DataError when the shares do not add up to 1, or a part would be empty or
-    lack a class.
+    in about the same proportion; `names` says what the classes are called. DataError when the shares do not
+    add up to 1, or a part would be empty or lack a class.
     """
     if min(shares) < 0 or shares[0] == 0 or abs(sum(shares) - 1) > 1e-9:
         raise DataError(
@@ -45,14 +48,14 @@ def split_rows(
         )
     rest = np.arange(rows)
     if method == "train-first" and shares[1] and shares[2]:
-        return _train_first(rest, shares, seed, stratify)
+        return _train_first(rest, shares, seed, stratify, names)
     parts: dict[str, NDArray[np.intp]] = {}
     # A share of what is left would turn 0.1 / 0.9 of 135 rows into 16; rounding first keeps it at 15.
     sizes = {"test": shares[2], "validation": math.ceil(round(rows * shares[1], 6))}
     for name, size in sizes.items():
         if not size:
             continue
-        rest, parts[name] = _divided(rest, size, seed, stratify, name)
+        rest, parts[name] = _divided(rest, size, seed, stratify, name, names)
     return {"train": rest, **{name: parts[name] for name in ("validation", "test") if name in parts}}
 
 
@@ -81,16 +84,26 @@ def folds(
 
 
 def _train_first(
-    rest: NDArray[np.intp], shares: tuple[float, float, float], seed: int, stratify: NDArray[Any] | None
+    rest: NDArray[np.intp],
+    shares: tuple[float, float, float],
+    seed: int,
+    stratify: NDArray[Any] | None,
+    names: Sequence[str],
 ) -> dict[str, NDArray[np.intp]]:
     held = round(shares[1] + shares[2], 12)  # 0.1 + 0.2 is 0.30000000000000004
-    train, both = _divided(rest, held, seed, stratify, "validation and test")
-    test, validation = _divided(both, round(shares[1] / held, 12), seed, stratify, "validation")
+    train, both = _divided(rest, held, seed, stratify, "validation and test", names)
+    share = round(shares[1] / held, 12)
+    test, validation = _divided(both, share, seed, stratify, "validation", names)
     return {"train": train, "validation": validation, "test": test}
 
 
 def _divided(
-    rest: NDArray[np.intp], size: float, seed: int, stratify: NDArray[Any] | None, name: str
+    rest: NDArray[np.intp],
+    size: float,
+    seed: int,
+    stratify: NDArray[Any] | None,
+    name: str,
+    names: Sequence[str],
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     from sklearn.model_selection import train_test_split
 
@@ -98,16 +111,19 @@ def _divided(
     try:
         kept, taken = train_test_split(rest, test_size=size, random_state=seed, stratify=classes)
     except ValueError as error:
-        raise _impossible(name, len(rest), classes, error) from error
+        raise _impossible(name, len(rest), classes, names, error) from error
     return kept, taken
 
 
-def _impossible(name: str, rows: int, classes: NDArray[Any] | None, error: ValueError) -> DataError:
+def _impossible(
+    name: str, rows: int, classes: NDArray[Any] | None, names: Sequence[str], error: ValueError
+) -> DataError:
     """Say why a part cannot be split off."""
     if classes is not None:
         found, counts = np.unique(classes, return_counts=True)
         if counts.min() < 2:
-            rare = found[int(counts.argmin())]
+            number = int(found[int(counts.argmin())])
+            rare = names[number] if number < len(names) else number
             return DataError(
                 f"class {rare} has too few rows to be in every part",
                 remedy="Remove the class, collect more of it, or split without stratification.",

@@ -63,6 +63,7 @@ class CsvLook:
     kinds: tuple[str, ...]
     distinct: tuple[int, ...]
     first: tuple[tuple[str, ...], ...]
+    """The first rows as text; "" for what is missing."""
     guess: int
     """The position from 0 of the column that is most probably the label."""
     answers: tuple[tuple[str, ...], ...]
@@ -130,6 +131,8 @@ def look_at_csv(path: str) -> CsvLook:
         kinds.append({"f": "number", "i": "whole number", "u": "whole number", "b": "true or false"}.get(
             column.dtype.kind, "text"))  # fmt: skip
         distinct.append(int(column.nunique()))
+    head = frame.head(5)
+    first = head.astype(object).where(head.notna(), "")
     return CsvLook(
         path=str(table.file),
         delimiter=table.delimiter,
@@ -138,7 +141,7 @@ def look_at_csv(path: str) -> CsvLook:
         columns=table.columns,
         kinds=tuple(kinds),
         distinct=tuple(distinct),
-        first=tuple(tuple(str(cell) for cell in row) for row in frame.head(5).itertuples(index=False)),
+        first=tuple(tuple(str(cell) for cell in row) for row in first.itertuples(index=False)),
         guess=likely_label(table)[0],
         answers=tuple(
             two_answers(table, position) if count == 2 else () for position, count in enumerate(distinct)

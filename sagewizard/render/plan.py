@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sagewizard.i18n import _
+from sagewizard.render.cells import cell_width
 from sagewizard.render.ink import Ink
 from sagewizard.render.tables import table
 from sagewizard.render.units import duration, hourly, money
 
 if TYPE_CHECKING:
     from sagewizard.engine.plan import PlannedResource, RunPlan
+
+UNCUT: Final = 1000
+"""Columns in which no table of a plan has to cut anything."""
+HEAD: Final = 2
+"""Lines of a table before its rows: the names of the columns, and a rule."""
 
 
 def plan_lines(plan: RunPlan, ink: Ink | None = None) -> list[str]:
@@ -28,9 +34,7 @@ def plan_lines(plan: RunPlan, ink: Ink | None = None) -> list[str]:
         ), "bold"),
         "",
     ]  # fmt: skip
-    rows = [_row(item) for item in plan.resources]
-    headers = [_("step"), _("makes"), _("instances"), _("min"), _("per hour"), _("about"), _("at most")]
-    lines += table(rows, headers, ink=ink).splitlines() if rows else [_("Nothing is made.")]
+    lines += _resources(plan, ink) if plan.resources else [_("Nothing is made.")]
     lines.append("")
     lines += _wrapped(_total(plan), ink)
     for extra in (_stays(plan), _ttl(plan), *_fallbacks(plan), _unpriced(plan), _budget(plan)):
@@ -51,6 +55,27 @@ def proposal_lines(plan: RunPlan, ink: Ink | None = None) -> list[str]:
         lines += _wrapped(
             f"{proposal.path} {proposal.wanted}: {proposal.reason}. {proposal.remedy}", ink, "  "
         )
+    return lines
+
+
+def _resources(plan: RunPlan, ink: Ink) -> list[str]:
+    """Return what is made as a table; where it is too wide, each machine stands below what it is for."""
+    rows = [_row(item) for item in plan.resources]
+    headers = [_("step"), _("makes"), _("instances"), _("min"), _("per hour"), _("about"), _("at most")]
+    whole = table(rows, headers, ink=Ink(width=UNCUT)).splitlines()
+    if max(cell_width(line) for line in whole) <= ink.width:
+        return table(rows, headers, ink=ink).splitlines()
+    few = [[step, what, about, most] for step, what, _machine, _minutes, _price, about, most in rows]
+    drawn = table(few, [headers[0], headers[1], headers[5], headers[6]], ink=ink).splitlines()
+    lines, indent = (
+        drawn[:HEAD],
+        max(cell_width(step) for step in [headers[0], *(row[0] for row in rows)]) + 4,
+    )
+    for line, (_step, _what, machine, minutes, price, *_rest) in zip(drawn[HEAD:], rows, strict=True):
+        lines.append(line)
+        if machine:
+            told = _("{machine}, {minutes} min at {price}")
+            lines.append(" " * indent + told.format(machine=machine, minutes=minutes, price=price))
     return lines
 
 

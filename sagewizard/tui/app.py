@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import signal
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App, SystemCommand
 from textual.await_complete import AwaitComplete
 
-from sagewizard.tui.bindings import KEYS, bindings_for
+from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.farewell import farewell
 from sagewizard.tui.screens.home import HomeScreen
 
@@ -27,17 +26,13 @@ if TYPE_CHECKING:
     from sagewizard.settings import Settings
     from sagewizard.tui.control import RunControl
     from sagewizard.tui.keytable import Key
-    from sagewizard.tui.reminders import Used
+    from sagewizard.tui.reminders import Reminders, Used
     from sagewizard.tui.replaying import ReplayControl
 
 TICK = 0.1
 """Ten looks at the queue a second: enough for the eye, and keys stay quick under 2,000 log lines a second."""
-IDLE_REMINDER = 600.0
-"""Seconds after which an endpoint that nobody asks is mentioned."""
-THEMES = ("textual-dark", "textual-light", "nord", "gruvbox", "solarized-light", "ansi-dark", "ansi-light")
 RECIPE_AFTER = 0.4
 """Seconds until a recorded run's recipe is read: its lessons and settings are not in the first frame."""
-SMALLEST = (60, 20)
 
 
 class SageWizardApp(App[None]):
@@ -75,10 +70,7 @@ class SageWizardApp(App[None]):
         self.farewell: list[str] = []
         self.ends_process = False
         """Whether the process ends with the app: then nothing waits for threads; `farewell` stays empty."""
-        self._started = True
-        """Until the first look at what is alive: that one tells of everything."""
-        self._reminded: dict[str, float] = {}
-        """When an endpoint that was mentioned for being idle had been used last."""
+        self._reminders: Reminders | None = None
         self.theme = "ansi-dark" if no_color else self._remembered_theme()
 
     @property
@@ -174,37 +166,9 @@ class SageWizardApp(App[None]):
 
     def _ask_account(self, account: str) -> bool:
         """Ask for the account number; runs in a worker, which waits for the person."""
-        import threading
+        from sagewizard.tui.screens.going_to_aws import ask_account
 
-        from sagewizard.tui.screens.modals import TypedConfirm
-
-        answered = threading.Event()
-        answer: list[bool] = []
-        recipe, steps = self.control.recipe, self.control.model.steps
-        price = ""
-        if recipe is not None:
-            from sagewizard.tui.screens.going_to_aws import price_of
-
-            done = [name for name, view in steps.items() if view.status == "done"]
-            price = price_of(recipe, done=done) + "\n"
-
-        def ask() -> None:
-            def taken(result: bool | None) -> None:
-                answer.append(bool(result))
-                answered.set()
-
-            self.push_screen(
-                TypedConfirm(
-                    "This creates resources in a real AWS account, and they cost money.",
-                    f"{price}Type the account number {account} to go on.",
-                    account,
-                ),
-                taken,
-            )
-
-        self.control.post(lambda: ask())
-        answered.wait()
-        return bool(answer and answer[0])
+        return ask_account(self, self.control, account)
 
     # Themes
 
@@ -390,34 +354,11 @@ class SageWizardApp(App[None]):
 
     # Keys and commands
 
-    def nodes_with_keys(self, *, near: bool = False) -> list[DOMNode]:
-        """Return what has keys on the screen: focused things first, then panes, the screen, the app.
-
-        With `near`, only those whose keys work without moving the focus.
-        """
-        from textual.widget import Widget
-
-        chain: list[DOMNode] = []
-        focused = self.focused
-        if focused is not None:
-            chain += [node for node in focused.ancestors_with_self if isinstance(node, Widget)]
-        if not near:
-            chain += [node for node in self.screen.walk_children() if node.display]
-        chain += [self.screen, self]
-        found = dict.fromkeys(node for node in chain if getattr(node, "KEYS_OF", ""))
-        return list(found)
-
     def active_keys(self, *, near: bool = False) -> list[tuple[Key, DOMNode]]:
         """Return every key that has an effect on this screen with the node that takes it, nearest first."""
-        found: list[tuple[Key, DOMNode]] = []
-        seen: set[str] = set()
-        for node in self.nodes_with_keys(near=near):
-            where = getattr(node, "KEYS_OF", "")
-            if where in seen:
-                continue
-            seen.add(where)
-            found += [(key, node) for key in KEYS if key.where == where]
-        return found
+        from sagewizard.tui.active import active_keys
+
+        return active_keys(self, near=near)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield every command of the registry that works on the screen, named `area: Verb`."""
@@ -442,31 +383,22 @@ class SageWizardApp(App[None]):
 
     def look_for_idle(self) -> None:
         """Remind of endpoints that are alive and idle; the look at the ledger is a worker's."""
-        settings = self.settings
+        from sagewizard.tui import reminders
+
+        settings, control = self.settings, self.control
+        if self._reminders is None:
+            self._reminders = reminders.Reminders()
+        decide = self._reminders
 
         def look() -> list[Used]:
-            from sagewizard.tui.reminders import endpoints
+            return reminders.endpoints(settings)
 
-            return endpoints(settings)
+        def told(found: list[Used]) -> None:
+            now, model = control.clock.now(), control.model
+            asked = max((p.time for p in model.predictions), default=0.0)
+            due = decide.due(found, now, run_id=model.run_id, asked=asked)
+            if due:
+                text = reminders.reminder(due, now)
+                self.notify(text, severity="warning", timeout=reminders.SHOWN_FOR, markup=False)
 
-        self.control.call(look, self._remind, lambda _error: None)
-
-    def _remind(self, found: list[Used]) -> None:
-        """Tell of every endpoint at the start, later of those that nobody has asked for ten minutes."""
-        from sagewizard.tui.reminders import reminder
-
-        now, model = self.control.clock.now(), self.control.model
-        asked = max((p.time for p in model.predictions), default=0.0)
-        due = []
-        for endpoint in found:
-            mine = endpoint.run_id == model.run_id
-            used = max(endpoint.used, asked) if mine else endpoint.used
-            idle = now - used >= IDLE_REMINDER
-            if (self._started or idle) and self._reminded.get(endpoint.name) != used:
-                due.append(dataclasses.replace(endpoint, used=used))
-            if idle:
-                self._reminded[endpoint.name] = used
-        self._started = False
-        if due:
-            title, text = reminder(due, now)
-            self.notify(text, title=title, severity="warning", timeout=12, markup=False)
+        control.call(look, told, lambda _error: None)

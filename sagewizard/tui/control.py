@@ -1,21 +1,18 @@
 """Owns what the interface may ask of the engine; every method returns at once, the work happens in threads.
 
-Threads put events and results into one queue; the app's 10 Hz timer calls `drain()` in the interface's
-thread, which folds events into `model`, runs the `on_done` callbacks and returns the topics that changed.
-So a pane never meets another thread, and a worker never touches a widget. Threads are daemons: leaving the
-app waits for none.
+Threads put events and results into the queue of `tui.work`, from which the app's tick folds events into
+`model`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import queue
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sagewizard.clock import Clock, SystemClock
 from sagewizard.errors import CancelledError, SageWizardError, UsageError
-from sagewizard.tui import model as topics
+from sagewizard.tui import topics
+from sagewizard.tui.choices import Choices
 from sagewizard.tui.model import RunModel
 from sagewizard.tui.problems import as_error
 from sagewizard.tui.views import Problem, StepView
@@ -28,21 +25,14 @@ if TYPE_CHECKING:
     from sagewizard.engine.looking import DataLook
     from sagewizard.engine.state import RunState
     from sagewizard.events import Event
-    from sagewizard.recipe.options import Option
     from sagewizard.recipe.recipe import Recipe
     from sagewizard.settings import Settings
     from sagewizard.target import Target
 
-T = TypeVar("T")
 
-EVENTS_PER_DRAIN = 400
-"""Events folded in one tick, so that a flood leaves time for keys (one holds up to 500 log lines)."""
-
-
-class RunControl:
+class RunControl(Choices):
     """One run on the screen: its recipe, its model, and the verbs.
 
-    `on_error(error)` is called in the interface's thread for an error that no `on_error` of a call took.
     `on_account(account) -> bool` is called in a worker when a target asks for its account to be confirmed.
     `recorded` tells a run that is played back from one that happens (`tui.replaying`).
     """
@@ -50,26 +40,17 @@ class RunControl:
     recorded: ClassVar[bool] = False
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        super().__init__()
         self.settings = settings
         self.clock = clock or SystemClock()
-        self.model = RunModel()
-        self.recipe: Recipe | None = None
-        self.before_own: Recipe | None = None
-        """The recipe that a file of the person's own has taken the place of; None when none has."""
-        self.target_name = "sandbox"
-        self.stale = ""
-        """The first finished step that no longer fits the options in force; "" when none."""
         self.running_until = ""
         self.told_to_stop: set[str] = set()
         """Names of the jobs that the target was asked to stop."""
-        self.on_error: Callable[[SageWizardError], None] = _drop
         self.on_account: Callable[[str], bool] = _refuse
-        self._queue: queue.SimpleQueue[Callable[[], set[str] | None]] = queue.SimpleQueue()
         self._target: Target | None = None
         self._target_lock = threading.Lock()
         self._cancel = threading.Event()
         self._worker: threading.Thread | None = None
-        self._asides: list[tuple[threading.Event, threading.Event]] = []
         self._generation = 0
 
     # State
@@ -78,19 +59,6 @@ class RunControl:
     def busy(self) -> bool:
         """Whether the engine is at work on the run, here."""
         return self._worker is not None and self._worker.is_alive()
-
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """The recipe's steps; empty before a recipe is open."""
-        return self.recipe.steps if self.recipe is not None else ()
-
-    def option(self, path: str) -> Option | None:
-        """Return the definition of an option: type, range, default, help."""
-        return self.recipe.options().get(path) if self.recipe is not None else None
-
-    def value(self, path: str) -> object:
-        """Return the value in force at a path such as `train.epochs`; None when there is none."""
-        return self.recipe.value(path) if self.recipe is not None else None
 
     # Opening
 
@@ -242,25 +210,6 @@ class RunControl:
     def left(self) -> None:
         """Take note that the run's screen has gone."""
 
-    # Options
-
-    def set_option(self, path: str, text: str) -> str:
-        """Set an option for this run; return what is wrong with it, "" when it is set."""
-        if self.recipe is None:
-            return "no recipe is open"
-        try:
-            self.recipe = self.recipe.with_settings({path: text})
-        except UsageError as error:
-            return error.message
-        self._options_changed(path)
-        return ""
-
-    def recipe_text(self, path: str) -> str:
-        """Return the value in force at a path as text; "" when there is none."""
-        from sagewizard.recipe.option import as_text
-
-        return as_text(self.value(path)) or ""
-
     def retime(self, on_done: Callable[[bool], None]) -> None:
         """Let the endpoint that is there delete itself as set now; `on_done` gets whether that was a change.
 
@@ -271,34 +220,6 @@ class RunControl:
             return
         self.call(lambda: self.desk(run_id, self._post_event).retime(recipe), on_done)
 
-    def check_option(self, path: str, text: str) -> str:
-        """Say what would be wrong with a value, "" when nothing; sets nothing."""
-        if self.recipe is None:
-            return ""
-        try:
-            self.recipe.with_settings({path: text})
-        except UsageError as error:
-            return error.message
-        return ""
-
-    def reset_option(self, path: str | None = None) -> None:
-        """Put one option, or all of them, back to the recipe's own value."""
-        if self.recipe is None:
-            return
-        kept = {p: v for p, v in self.recipe.settings.items() if path is not None and p != path}
-        changed = [p for p in self.recipe.settings if p not in kept]
-        self.recipe = dataclasses.replace(self.recipe, settings=kept)
-        for one in changed:
-            self._options_changed(one)
-
-    def changes(self) -> dict[str, tuple[object, object]]:
-        """Return what differs from the recipe: path -> (the recipe's value, the value in force)."""
-        if self.recipe is None:
-            return {}
-        plain = dataclasses.replace(self.recipe, settings={})
-        found = {path: (plain.value(path), value) for path, value in self.recipe.settings.items()}
-        return {path: pair for path, pair in found.items() if str(pair[0]) != str(pair[1])}
-
     def replace_recipe(self, recipe: Recipe, before: Recipe | None = None) -> None:
         """Take another recipe in place of this one (own data): begins a new run; `before` can come back."""
         if self.refuse():
@@ -307,67 +228,7 @@ class RunControl:
         self.before_own = before
         self._queue.put(lambda: set(topics.ALL_TOPICS))
 
-    def command(self, step: str = "") -> str:
-        """Return the shell command that does the same up to a step, ready to paste."""
-        if self.recipe is None:
-            return "sagewizard"
-        from sagewizard.recipe.command import command_line
-
-        until = step if step and step != self.steps[-1] else None
-        return command_line(self._named(), self.recipe.settings, self.target_name, until=until)
-
     # Work in threads
-
-    def call(
-        self,
-        function: Callable[[], T],
-        on_done: Callable[[T], None] | None = None,
-        on_error: Callable[[SageWizardError], None] | None = None,
-    ) -> None:
-        """Do something in a thread; `on_done(result)` or `on_error(error)` runs in the interface's thread.
-
-        Any exception arrives as a SageWizardError with a remedy. `function` may ask `self.engine()` for an
-        Engine on the open target (this starts the sandbox when it is not running).
-        """
-
-        def work() -> None:
-            try:
-                result = function()
-            except BaseException as raised:  # a thread's fault must reach the person, whatever it is
-                error = as_error(raised)
-                self._queue.put(lambda: self._failed(error, on_error))
-                return
-            if on_done is not None:
-                self._queue.put(lambda: on_done(result))
-
-        threading.Thread(target=work, name="sagewizard-call", daemon=True).start()
-
-    def aside(
-        self,
-        function: Callable[[threading.Event], T],
-        on_done: Callable[[T], None],
-        on_error: Callable[[SageWizardError], None],
-    ) -> threading.Event:
-        """Do work on the run between its steps, as `call` does; return the event that stops it.
-
-        The function gets that event. A step that begins meanwhile sets it and waits for the end of the work:
-        only one at a time may work on a run.
-        """
-        cancel, over = threading.Event(), threading.Event()
-        self._asides = [*(pair for pair in self._asides if not pair[1].is_set()), (cancel, over)]
-
-        def work() -> T:
-            try:
-                return function(cancel)
-            finally:
-                over.set()
-
-        self.call(work, on_done, on_error)
-        return cancel
-
-    def post(self, function: Callable[[], set[str] | None]) -> None:
-        """Let a function run in the interface's thread at the next tick; it may return changed topics."""
-        self._queue.put(function)
 
     def hear(self, event: Event) -> None:
         """Take an event from any thread; one of another run than the open one is in its journal only."""
@@ -383,17 +244,6 @@ class RunControl:
         """Give the engine a moment to write down where it stopped; for leaving the app."""
         if self._worker is not None:
             self._worker.join(seconds)
-
-    def drain(self) -> set[str]:
-        """Fold in what has come; return the topics that changed. Only for the interface's thread."""
-        changed: set[str] = set()
-        for _ in range(EVENTS_PER_DRAIN):
-            try:
-                function = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            changed |= function() or set()
-        return changed
 
     # Inside
 
@@ -461,24 +311,6 @@ class RunControl:
             )
         return {topics.RUN, topics.ERROR, topics.STEPS}
 
-    def _failed(
-        self, error: SageWizardError, on_error: Callable[[SageWizardError], None] | None
-    ) -> set[str] | None:
-        (on_error or self.on_error)(error)
-        return None
-
-    def _options_changed(self, path: str) -> None:
-        section, option = path.partition(".")[0], self.option(path)
-        if option is not None and option.live:
-            self._queue.put(lambda: {topics.OPTIONS, topics.STEPS})
-            return
-        view = self.model.steps.get(section)
-        if view is not None and view.status == "done":
-            steps = list(self.model.steps)
-            if not self.stale or steps.index(section) < steps.index(self.stale):
-                self.stale = section
-        self._queue.put(lambda: {topics.OPTIONS, topics.STEPS})
-
     def _open_target(self, run_id: str | None = None) -> Target:
         from sagewizard.targets import open_target
 
@@ -503,16 +335,6 @@ class RunControl:
             if self._target is None or self._target.name != name:
                 self._target = open_target(name, self.settings, region=region, confirm=self.on_account)
             return self._target
-
-    def _named(self) -> str:
-        recipe = self.recipe
-        if recipe is None:
-            return ""
-        from sagewizard.recipe import finding
-
-        if recipe.name in finding.shipped():
-            return recipe.name
-        return recipe.source
 
 
 def _read_run(settings: Settings, run_id: str) -> tuple[Recipe, str, RunModel]:
@@ -541,10 +363,6 @@ def _kept(settings: Settings, run_id: str | None) -> RunState | None:
 
     there = run_id is not None and (settings.runs / run_id / states.NAME).is_file()
     return states.load(settings.runs / str(run_id)) if there else None
-
-
-def _drop(_error: SageWizardError) -> None:
-    return None
 
 
 def _refuse(_account: str) -> bool:

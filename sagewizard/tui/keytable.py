@@ -59,11 +59,12 @@ PRINTABLE = frozenset((
 """Textual's names of the keys here that are a character in a field."""
 
 _NAMES = {
-    "enter": "Enter", "escape": "Esc", "space": "Space", "tab": "Tab", "shift+tab": "Shift+Tab", "up": "↑",
+    "enter": "Enter", "escape": "Esc", "space": "Space", "tab": "Tab", "shift+tab": "Shift+Tab",
+    "shift+left": "Shift+←", "shift+right": "Shift+→", "up": "↑",
     "down": "↓", "left": "←", "right": "→", "question_mark": "?", "slash": "/", "plus": "+", "minus": "-",
     "pageup": "PgUp", "pagedown": "PgDn", "home": "Home", "end": "End", "left_square_bracket": "[",
     "right_square_bracket": "]", "less_than_sign": "<", "greater_than_sign": ">",
-    "full_stop": ".", "comma": ",", "delete": "Del", "backspace": "Backspace",
+    "full_stop": ".", "comma": ",", "equals_sign": "=", "delete": "Del", "backspace": "Backspace",
 }  # fmt: skip
 
 

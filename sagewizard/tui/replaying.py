@@ -13,7 +13,7 @@ from sagewizard.clock import SystemClock
 from sagewizard.engine.recording import open_recording
 from sagewizard.engine.replay import Tape
 from sagewizard.errors import UsageError
-from sagewizard.tui import model as topics
+from sagewizard.tui import topics
 from sagewizard.tui.control import RunControl
 from sagewizard.tui.model import RunModel
 

@@ -21,6 +21,21 @@ RECORDED = Path(__file__).with_name("recorded")
 RECORDED_KINDS = Path(__file__).with_name("recorded_kinds")
 
 
+LOOKS = {
+    "80x24-dark": ((80, 24), False), "80x24-nocolor": ((80, 24), True),
+    "120x40-dark": ((120, 40), False), "120x40-nocolor": ((120, 40), True),
+}  # fmt: skip
+
+
+def pytest_generate_tests(metafunc):
+    """Draw what asks for a size and `no_color` at two sizes, in colour and without."""
+    if {"size", "no_color"} <= set(metafunc.fixturenames):
+        # The large one without colours is like the small one: `make thorough` draws it.
+        rare = {"120x40-nocolor": pytest.mark.thorough}
+        looks = [pytest.param(*look, id=name, marks=rare.get(name, ())) for name, look in LOOKS.items()]
+        metafunc.parametrize(("size", "no_color"), looks)
+
+
 class FrozenClock:
     """A clock that stands still at the end of the recorded run."""
 
@@ -163,6 +178,42 @@ def load_snapshots():
 def snapshots():
     """Give the module that draws and compares pictures."""
     return load_snapshots()
+
+
+@pytest.fixture
+def two_alive():
+    """Put an endpoint and a model of a run into the ledger of a home, as alive: `two_alive(home, run)`."""
+    from sagewizard.engine.ledger import Ledger
+
+    def put(home, run):
+        ledger = Ledger(home.ledger)
+        for kind, hourly in (("endpoint", 0.115), ("model", None)):
+            entry = ledger.intend(
+                run_id=run, target="sandbox", account="123456789012", region="us-east-1", kind=kind,
+                name=f"sw-{run}-{kind}", now=1_795_229_000.0, hourly_usd=hourly,
+            )  # fmt: skip
+            ledger.created(entry.id, arn=f"arn:{kind}", now=1_795_229_010.0)
+
+    return put
+
+
+@pytest.fixture
+def going_to_aws():
+    """Make the dialog that shows the plan of a run on AWS: `going_to_aws()`."""
+    from sagewizard.aws.prices import TablePrices
+    from sagewizard.engine.plan import plan_run
+    from sagewizard.recipe import finding
+    from sagewizard.tui.screens.going_to_aws import GoingToAws
+
+    def make():
+        recipe = finding.load("digits-linear-learner")
+        plan = plan_run(
+            recipe, target="aws", simulated=False, region="us-east-1",
+            prices=TablePrices(), account="210987654321", bucket="b",
+        )  # fmt: skip
+        return GoingToAws(plan, "210987654321", recipe)
+
+    return make
 
 
 @pytest.fixture

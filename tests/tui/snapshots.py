@@ -39,6 +39,11 @@ def picture(app) -> str:
     return "\n".join([*texts, "", *maps, "", *legend]) + "\n"
 
 
+def named(what: str, size: tuple[int, int], no_color: bool) -> str:
+    """Return the name of a picture's file."""
+    return f"{what}-{size[0]}x{size[1]}-{'nocolor' if no_color else 'dark'}"
+
+
 def color_only(style):
     """Return a style's colours, without links and meta."""
     from rich.style import Style

@@ -11,7 +11,7 @@ from sagewizard.codegen.calls import script
 from sagewizard.engine import journal
 from sagewizard.errors import DataError, SageWizardError
 from sagewizard.recipe import finding
-from sagewizard.tui import model as t
+from sagewizard.tui import topics as t
 from sagewizard.tui.control import RunControl
 from sagewizard.tui.model import RunModel
 from sagewizard.tui.problems import detail_of
@@ -149,9 +149,9 @@ def test_curves_on_different_scales_are_drawn_in_charts_of_their_own():
         model.metrics[name] = Metric(name, points=list(enumerate(values)))
     (first, shown), (second, other) = charts_of(model, normalised=True)
     assert [name for name, _points in shown] == ["validation:objective_loss"]
-    assert first == "loss by epoch, on a scale of its own · v: train"
+    assert first == "validation loss by epoch · v: train loss"
     assert [name for name, _points in other] == ["train:objective_loss"]
-    assert second == "loss by epoch, of normalised labels · v: validation"
+    assert second == "train loss by epoch, of normalised labels · v: validation loss"
     model.metrics["validation:objective_loss"] = Metric("v", points=[(0, 0.7), (1, 0.3)])
     ((title, both),) = charts_of(model)
     assert title == "loss by epoch"

@@ -16,8 +16,6 @@ import random
 import pytest
 
 from sagewizard import targets
-from sagewizard.aws.prices import TablePrices
-from sagewizard.engine.ledger import Ledger
 from sagewizard.errors import SandboxError
 from sagewizard.recipe import finding
 from sagewizard.tui.app import SageWizardApp
@@ -104,17 +102,6 @@ def jump(stage):
     return JumpScreen(stage.app.screen)
 
 
-def plan_for_aws(_stage):
-    from sagewizard.engine.plan import plan_run
-
-    recipe = finding.load("digits-linear-learner")
-    plan = plan_run(
-        recipe, target="aws", simulated=False, region="us-east-1",
-        prices=TablePrices(), account="210987654321", bucket="b",
-    )  # fmt: skip
-    return GoingToAws(plan, "210987654321", recipe)
-
-
 def two_runs(stage):
     run = stage.summary
     return CompareScreen(run, dataclasses.replace(run, run_id="20261121-030000-abcd"))
@@ -137,7 +124,7 @@ SCREENS = {
     "themes": (Palette, pushed(lambda _stage: themes())),
     "confirm": (Confirm, pushed(lambda _stage: Confirm("Stop it?", "It ends.", "Stop"))),
     "typed confirm": (TypedConfirm, pushed(lambda _stage: TypedConfirm("This costs.", "Type 1.", "1"))),
-    "on AWS": (GoingToAws, pushed(plan_for_aws)),
+    "on AWS": (GoingToAws, pushed(lambda stage: stage.going_to_aws())),
     "error": (
         ErrorDialog,
         pushed(lambda _stage: ErrorDialog("no label", "Add it.", "a.csv", "one\n\ntwo\n" * 9, retry="Again")),
@@ -161,8 +148,8 @@ SCREENS = {
 class Stage:
     """An app over a recorded run, and the ways to each of its screens."""
 
-    def __init__(self, app, pilot, wait_until):
-        self.app, self.pilot, self._until = app, pilot, wait_until
+    def __init__(self, app, pilot, wait_until, going_to_aws):
+        self.app, self.pilot, self._until, self.going_to_aws = app, pilot, wait_until, going_to_aws
         self.summary = None
         self._errors = False
 
@@ -290,14 +277,14 @@ async def press(stage, name, count, chance, clock, leaving):
     return pressed
 
 
-def walk(settings, clock, wait_until, size, names, count, *, leaving=True):
+def walk(settings, clock, ways, size, names, count, *, leaving=True):
     """Press keys on some screens in one app."""
 
     async def go():
         app = SageWizardApp(settings, clock=clock)
         app.look_for_idle = lambda: None
         async with app.run_test(size=size) as pilot:
-            stage = Stage(app, pilot, wait_until)
+            stage = Stage(app, pilot, *ways)
             await stage.begin()
             for name in names:
                 chance = random.Random(f"{name} {size}")
@@ -320,23 +307,23 @@ def nothing_is_started(monkeypatch):
 
 
 @pytest.fixture
-def home(recorded):
+def home(recorded, two_alive):
     """The recorded run, and two resources that are alive."""
-    ledger = Ledger(recorded.ledger)
-    for kind, hourly in (("endpoint", 0.115), ("model", None)):
-        entry = ledger.intend(
-            run_id=RUN, target="sandbox", account="123456789012", region="us-east-1", kind=kind,
-            name=f"sw-{RUN}-{kind}", now=1_795_229_000.0, hourly_usd=hourly,
-        )  # fmt: skip
-        ledger.created(entry.id, arn=f"arn:{kind}", now=1_795_229_010.0)
+    two_alive(recorded, RUN)
     return recorded
+
+
+@pytest.fixture
+def ways(wait_until, going_to_aws):
+    """How to wait, and how to make the dialog of a run on AWS."""
+    return wait_until, going_to_aws
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # on a machine where much else runs, 15 s of processor time take long
-def test_every_screen_takes_any_keys(home, frozen, wait_until):
+def test_every_screen_takes_any_keys(home, frozen, ways):
     """In one app, as a person has one; the same keys each time, none of which leaves the screen by itself."""
-    walk(home, frozen, wait_until, SIZES[0], SCREENS, FEW, leaving=False)
+    walk(home, frozen, ways, SIZES[0], SCREENS, FEW, leaving=False)
 
 
 @pytest.mark.thorough
@@ -344,8 +331,8 @@ def test_every_screen_takes_any_keys(home, frozen, wait_until):
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
 @pytest.mark.parametrize("name", SCREENS)
-def test_every_screen_takes_thousands_of_keys(home, frozen, wait_until, name, size):
-    walk(home, frozen, wait_until, size, [name], MANY)
+def test_every_screen_takes_thousands_of_keys(home, frozen, ways, name, size):
+    walk(home, frozen, ways, size, [name], MANY)
 
 
 def test_every_pane_and_every_screen_is_in_the_list():

@@ -308,7 +308,7 @@ def test_teardown_deletes_one_then_all_and_proves_it(sandbox_settings, engine, w
         app.screen.query(Input)[1].value = "true"
         await wait_until(pilot, lambda: app.control.value("teardown.delete_logs") is True)
         await pilot.press("escape")
-        await wait_until(pilot, lambda: "data in the bucket stays; the logs go, too" in shown(app))
+        await wait_until(pilot, lambda: "Data in the bucket stays, logs go, too" in shown(app))
         table = pane.query_one("#teardown-alive")
         table.focus()
         await wait_until(pilot, lambda: len(table._shown) == 4)

@@ -17,24 +17,8 @@ KINDS = {
 }
 """What the panes of other kinds of models are called in the pictures: their recorded run, and the place."""
 PLACES = ("predict", "transform", "evaluate", "teardown")
-LOOKS = [((80, 24), False), ((80, 24), True), ((120, 40), False), ((120, 40), True)]
-# The large one without colours is like the small one: `make thorough` draws it.
-looks = pytest.mark.parametrize(
-    ("size", "no_color"),
-    [
-        pytest.param(*look, marks=pytest.mark.thorough if look == LOOKS[-1] else (), id=name)
-        for look, name in zip(
-            LOOKS, ("80x24-dark", "80x24-nocolor", "120x40-dark", "120x40-nocolor"), strict=True
-        )
-    ],
-)
 
 
-def named(what, size, no_color):
-    return f"{what}-{size[0]}x{size[1]}-{'nocolor' if no_color else 'dark'}"
-
-
-@looks
 def test_results_panes_looks_as_recorded(
     recorded, frozen, shot, settled, wait_until, snapshots, size, no_color
 ):
@@ -48,7 +32,7 @@ def test_results_panes_looks_as_recorded(
             await settled(app, pilot)
             app.screen.pane.query_one(".pane-scroll").focus()
             await pilot.pause()
-            await snapshots.compare(app, pilot, named(f"run-{place}", size, no_color))
+            await snapshots.compare(app, pilot, snapshots.named(f"run-{place}", size, no_color))
         app.screen.show("evaluate")
         await wait_until(pilot, lambda: app.screen.place == "evaluate")
         await settled(app, pilot)
@@ -56,7 +40,7 @@ def test_results_panes_looks_as_recorded(
         await settled(app, pilot)
         await pilot.press("right", "right", "v", "end")
         await settled(app, pilot)
-        await snapshots.compare(app, pilot, named("run-evaluate-moved", size, no_color))
+        await snapshots.compare(app, pilot, snapshots.named("run-evaluate-moved", size, no_color))
 
     shot(recorded, frozen, size, no_color, body)
 
@@ -72,14 +56,9 @@ def all_there(monkeypatch):
     monkeypatch.setattr(inventory, "check", lambda _engine, entries: {entry.id for entry in entries})
 
 
-@looks
 def test_resources_looks_as_recorded(
-    recorded, frozen, shot, settled, wait_until, snapshots, all_there, size, no_color
+    recorded, frozen, shot, settled, wait_until, snapshots, all_there, two_alive, size, no_color
 ):
-    from sagewizard.engine.ledger import Ledger
-
-    ledger = Ledger(recorded.ledger)
-
     async def body(app, pilot):
         def looked():
             return isinstance(app.screen, ResourcesScreen) and not app.screen.looking
@@ -88,17 +67,12 @@ def test_resources_looks_as_recorded(
         await pilot.press("f3")
         await wait_until(pilot, looked)
         await settled(app, pilot)
-        await snapshots.compare(app, pilot, named("resources-empty", size, no_color))
-        for kind, hourly in (("endpoint", 0.115), ("model", None)):
-            entry = ledger.intend(
-                run_id=RUN, target="sandbox", account="123456789012", region="us-east-1", kind=kind,
-                name=f"sw-{RUN}-{kind}", now=1_795_229_000.0, hourly_usd=hourly,
-            )  # fmt: skip
-            ledger.created(entry.id, arn=f"arn:{kind}", now=1_795_229_010.0)
+        await snapshots.compare(app, pilot, snapshots.named("resources-empty", size, no_color))
+        two_alive(recorded, RUN)
         app.screen.action_resources_refresh()
         await wait_until(pilot, lambda: looked() and len(app.screen.shown()) == 2)
         await settled(app, pilot)
-        await snapshots.compare(app, pilot, named("resources", size, no_color))
+        await snapshots.compare(app, pilot, snapshots.named("resources", size, no_color))
 
     shot(recorded, frozen, size, no_color, body)
 
@@ -107,7 +81,6 @@ def on_screen(app, kind):
     return isinstance(app.screen, kind)
 
 
-@looks
 def test_runs_and_compare_looks_as_recorded(
     recorded, frozen, shot, settled, wait_until, snapshots, size, no_color
 ):
@@ -120,7 +93,7 @@ def test_runs_and_compare_looks_as_recorded(
         await pilot.press("f4")
         await wait_until(pilot, lambda: on_screen(app, RunsScreen) and bool(app.screen.found))
         await settled(app, pilot)
-        await snapshots.compare(app, pilot, named("runs", size, no_color))
+        await snapshots.compare(app, pilot, snapshots.named("runs", size, no_color))
         (run,) = app.screen.found
         other = dataclasses.replace(
             run, run_id="20261121-030000-abcd", settings={"train.epochs": 5},
@@ -128,12 +101,11 @@ def test_runs_and_compare_looks_as_recorded(
         )  # fmt: skip
         app.push_screen(CompareScreen(run, other))
         await settled(app, pilot)
-        await snapshots.compare(app, pilot, named("compare", size, no_color))
+        await snapshots.compare(app, pilot, snapshots.named("compare", size, no_color))
 
     shot(recorded, frozen, size, no_color, body)
 
 
-@looks
 def test_other_kinds_looks_as_recorded(
     recorded_kinds, frozen, shot, settled, wait_until, snapshots, size, no_color
 ):
@@ -150,7 +122,7 @@ def test_other_kinds_looks_as_recorded(
             await settled(app, pilot)
             app.screen.pane.query_one(".pane-scroll").focus()
             await pilot.pause()
-            await snapshots.compare(app, pilot, named(f"run-{name}", size, no_color))
+            await snapshots.compare(app, pilot, snapshots.named(f"run-{name}", size, no_color))
             app.pop_screen()
             await pilot.pause()
             app.control.detach()

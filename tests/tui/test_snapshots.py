@@ -7,18 +7,6 @@ import pytest
 from sagewizard.tui.screens.home import HomeScreen
 from sagewizard.tui.screens.run import RunScreen
 
-SIZES = [(80, 24), (120, 40)]
-LOOKS = [((80, 24), False), ((80, 24), True), ((120, 40), False), ((120, 40), True)]
-# The large one without colours is like the small one: `make thorough` draws it.
-looks = pytest.mark.parametrize(
-    ("size", "no_color"),
-    [
-        pytest.param(*look, marks=pytest.mark.thorough if look == LOOKS[-1] else (), id=name)
-        for look, name in zip(
-            LOOKS, ("80x24-dark", "80x24-nocolor", "120x40-dark", "120x40-nocolor"), strict=True
-        )
-    ],
-)
 PLACES = ("dataset", "preview", "prepare", "algorithm", "train", "deploy")
 
 
@@ -30,10 +18,6 @@ def two_recipes(monkeypatch):
     every = gallery.cards
     names = ("digits-linear-learner", "mnist-linear-learner")
     monkeypatch.setattr(gallery, "cards", lambda: [card for card in every() if card.name in names])
-
-
-def named(what, size, no_color):
-    return f"{what}-{size[0]}x{size[1]}-{'nocolor' if no_color else 'dark'}"
 
 
 async def home(app, pilot, wait_until, settled):
@@ -49,16 +33,14 @@ async def run_screen(app, pilot, wait_until, settled):
     await settled(app, pilot)
 
 
-@looks
 def test_home_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size, no_color):
     async def body(app, pilot):
         await home(app, pilot, wait_until, settled)
-        await snapshots.compare(app, pilot, named("home", size, no_color))
+        await snapshots.compare(app, pilot, snapshots.named("home", size, no_color))
 
     shot(recorded, frozen, size, no_color, body)
 
 
-@looks
 def test_run_panes_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size, no_color):
     async def body(app, pilot):
         await run_screen(app, pilot, wait_until, settled)
@@ -66,12 +48,11 @@ def test_run_panes_looks_as_recorded(recorded, frozen, shot, settled, wait_until
             app.screen.show(place)
             await wait_until(pilot, lambda place=place: app.screen.place == place)
             await settled(app, pilot)
-            await snapshots.compare(app, pilot, named(f"run-{place}", size, no_color))
+            await snapshots.compare(app, pilot, snapshots.named(f"run-{place}", size, no_color))
 
     shot(recorded, frozen, size, no_color, body)
 
 
-@looks
 def test_readers_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size, no_color):
     async def body(app, pilot):
         await run_screen(app, pilot, wait_until, settled)
@@ -84,29 +65,16 @@ def test_readers_looks_as_recorded(recorded, frozen, shot, settled, wait_until, 
             await wait_until(pilot, lambda: app.screen is not below)
             below.redraw_keys()  # whatever redraws it meanwhile: the keys below stay those of the run screen
             await settled(app, pilot)
-            await snapshots.compare(app, pilot, named(what, size, no_color))
+            await snapshots.compare(app, pilot, snapshots.named(what, size, no_color))
             await pilot.press("escape")
             await wait_until(pilot, lambda: app.screen is below)
 
     shot(recorded, frozen, size, no_color, body)
 
 
-def plan_for_aws():
-    from sagewizard.aws.prices import TablePrices
-    from sagewizard.engine.plan import plan_run
-    from sagewizard.recipe import finding
-    from sagewizard.tui.screens.going_to_aws import GoingToAws
-
-    recipe = finding.load("digits-linear-learner")
-    plan = plan_run(
-        recipe, target="aws", simulated=False, region="us-east-1",
-        prices=TablePrices(), account="210987654321", bucket="b",
-    )  # fmt: skip
-    return GoingToAws(plan, "210987654321", recipe)
-
-
-@looks
-def test_dialogs_looks_as_recorded(recorded, frozen, shot, settled, wait_until, snapshots, size, no_color):
+def test_dialogs_looks_as_recorded(
+    recorded, frozen, shot, settled, wait_until, snapshots, going_to_aws, size, no_color
+):
     from sagewizard.errors import DataError
     from sagewizard.tui.screens.jump import JumpScreen
     from sagewizard.tui.screens.modals import Confirm, QuitGuard, TeardownThenQuit, TypedConfirm
@@ -125,7 +93,7 @@ def test_dialogs_looks_as_recorded(recorded, frozen, shot, settled, wait_until, 
             "quit": QuitGuard(app.control.model, busy=True),
             "own-data": OwnDataScreen(app.control, app.control.recipe),
             "step-settings": StepSettings(app.control, "deploy", "Settings of the endpoint"),
-            "on-aws": plan_for_aws(),
+            "on-aws": going_to_aws(),
             "jump": JumpScreen(app.screen),
             "palette": commands(),
             "themes": themes(),
@@ -134,12 +102,12 @@ def test_dialogs_looks_as_recorded(recorded, frozen, shot, settled, wait_until, 
         for name, dialog in dialogs.items():
             app.push_screen(dialog)
             await settled(app, pilot)
-            await snapshots.compare(app, pilot, named(f"dialog-{name}", size, no_color))
+            await snapshots.compare(app, pilot, snapshots.named(f"dialog-{name}", size, no_color))
             app.pop_screen()
             await pilot.pause()
         app.show_error(DataError("the label is missing", file="a.csv", row=3, remedy="Fill in the cell."))
         await settled(app, pilot)
-        await snapshots.compare(app, pilot, named("dialog-error", size, no_color))
+        await snapshots.compare(app, pilot, snapshots.named("dialog-error", size, no_color))
 
     shot(recorded, frozen, size, no_color, body)
 

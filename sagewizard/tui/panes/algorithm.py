@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from sagewizard.tui import model as t
+from sagewizard.tui import topics as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import TITLES, Action, StepPane
 from sagewizard.tui.panes.switching import follow_steps
@@ -27,6 +27,7 @@ class AlgorithmPane(StepPane):
     BINDINGS = bindings_for("algorithm")
     TOPICS: ClassVar[frozenset[str]] = frozenset((t.OPTIONS, t.STEPS))
     BODY_BEFORE = True
+    BEGINS_IN_FIELD = True
 
     def compose(self) -> ComposeResult:
         """Lay out title and form; the form scrolls by itself."""
@@ -55,12 +56,17 @@ class AlgorithmPane(StepPane):
         recipe = self.control.recipe
         if recipe is not None:
             algorithm = recipe.algorithm
-            changed = len(self.control.changes())
+            changed = len(self._changes())
             note = f"  {changed} changed" if changed else "  as in the recipe"
             self.query_one(".pane-title", Static).update(Content.assemble((algorithm.title, "bold"), note))
             intro = self.query_one(".pane-intro", Static)
             intro.display = self.app.size.height >= 32
             intro.update(Content(algorithm.summary))
+
+    def _changes(self) -> dict[str, tuple[object, object]]:
+        """Return what of the form differs from the recipe; the data is no part of it."""
+        found = self.control.changes()
+        return {path: pair for path, pair in found.items() if path.startswith(("train.", "tune."))}
 
     def refresh_body(self, model: RunModel, topics: set[str]) -> None:
         """Let the rail follow a step that was switched on or off in the form."""
@@ -107,7 +113,8 @@ class AlgorithmPane(StepPane):
 
     def action_algorithm_reset_all(self) -> None:
         """Put all settings back to the recipe's values."""
-        self.control.reset_option()
+        for path in self._changes():
+            self.control.reset_option(path)
         self.query_one(OptionForm).reread()
         self.notify("All settings are as in the recipe again.", markup=False)
 
@@ -123,7 +130,7 @@ class AlgorithmPane(StepPane):
         """Show what differs from the recipe."""
         from sagewizard.tui.screens.reading import ExplainScreen
 
-        changes = self.control.changes()
+        changes = self._changes()
         lines = ["# What differs from the recipe", ""]
         lines += [f"- `{path}`: {before} → **{now}**" for path, (before, now) in changes.items()]
         if not changes:

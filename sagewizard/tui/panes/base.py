@@ -27,7 +27,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from sagewizard.tui import model as t
+from sagewizard.tui import topics as t
 from sagewizard.tui.panes import places
 from sagewizard.tui.whole import whole
 from sagewizard.tui.words import amount, duration
@@ -73,6 +73,9 @@ class StepPane(Vertical):
     """The topics its body depends on; the base's own parts are always kept up to date."""
     BODY_BEFORE: ClassVar[bool] = False
     """Whether the body is shown while the step still waits."""
+
+    BEGINS_IN_FIELD: ClassVar[bool] = False
+    """Whether `focus_first` goes into a field, where letters are text."""
 
     class GoTo(Message):
         """The person asked for another place of the rail."""

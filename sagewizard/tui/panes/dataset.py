@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.content import Content
 from textual.widgets import Static
 
-from sagewizard.tui import model as t
+from sagewizard.tui import topics as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import Action, StepPane
 
@@ -26,6 +26,10 @@ class DatasetPane(StepPane):
     TOPICS: ClassVar[frozenset[str]] = frozenset((t.DATASET, t.STEPS, t.RUN, t.OPTIONS))
 
     ALWAYS: ClassVar[frozenset[str]] = frozenset(("dataset.own",))
+
+    def offers(self, key_id: str) -> bool:
+        """Offer other data only for a run that happens."""
+        return super().offers(key_id) and not self.control.recorded
 
     def compose_body(self) -> ComposeResult:
         """Yield facts."""

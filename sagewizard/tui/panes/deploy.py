@@ -8,11 +8,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from sagewizard.render.units import clock_time
-from sagewizard.tui import model as t
+from sagewizard.tui import topics as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import StepPane, introduction
 from sagewizard.tui.panes.train import transitions
-from sagewizard.tui.words import dollars, duration, per_hour
+from sagewizard.tui.words import dollars, duration, per_hour, plural
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -113,7 +113,7 @@ def facts(model: RunModel, now: float) -> Content:
         rows.append(("Now", "deleted"))
     calls = len(model.predictions)
     if calls:
-        rows.append(("Asked", f"{calls} single predictions shown here"))
+        rows.append(("Asked", f"{plural(calls, 'single prediction')} shown here"))
     parts = [f"{r.kind} {r.name}" for r in model.alive.values() if r.kind in PARTS]
     rows += [("Made of", part) for part in parts]
     return Content("\n").join(Content.assemble((f"{name:<10}", "bold"), text) for name, text in rows)

@@ -11,7 +11,7 @@ from textual.widgets import Static
 from sagewizard.render.cells import clean
 from sagewizard.render.metrics import metric_name
 from sagewizard.render.units import number
-from sagewizard.tui import model as t
+from sagewizard.tui import topics as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.desk import DeskPane, desk_of
 from sagewizard.tui.panes.train import folds_text

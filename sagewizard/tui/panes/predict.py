@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
 from sagewizard.render.cells import clean
-from sagewizard.tui import model as t
+from sagewizard.tui import topics as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import Action
 from sagewizard.tui.panes.desk import DeskPane, desk_of
@@ -24,6 +24,7 @@ from sagewizard.tui.widgets.scores import answer_lines
 if TYPE_CHECKING:
     import threading
 
+    from textual import events
     from textual.app import ComposeResult
 
     from sagewizard.errors import SageWizardError
@@ -129,6 +130,13 @@ class PredictPane(DeskPane):
             self._own_widget().focus()
         else:
             self.query_one(".pane-scroll").focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """Go back from one's own values to the test rows on Esc, before it would leave the run."""
+        if event.key == "escape" and self.own:
+            event.stop()
+            event.prevent_default()
+            self.action_predict_draw()
 
     def action_predict_load(self) -> None:
         """Copy the test row into the canvas or the fields."""
@@ -366,9 +374,9 @@ class PredictPane(DeskPane):
             return []
         if self.own and self.shape:
             words = self.query_one("#predict-canvas", Canvas).drawing.words()
-            return [words, "Arrows move, Space inks, Del clears", "o copies the test row, w goes back"]
+            return [words, "Arrows move, Space inks, Del clears", "o copies the test row, Esc goes back"]
         if self.own:
-            return ["", "Tab goes on, Enter sends, w goes back"]
+            return ["", "Tab goes on, Enter sends, Esc goes back"]
         return ["", f"n next · r random · g number · w {'draw' if self.shape else 'edit'}"]
 
     def _draw_set(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.content import Content
 from textual.widgets import Static
 
-from sagewizard.tui import model as t
+from sagewizard.tui import topics as t
 from sagewizard.tui.panes.base import StepPane
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from sagewizard.render.cells import clean
 from sagewizard.render.units import duration
-from sagewizard.tui import model as t
+from sagewizard.tui import topics as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import Action, StepPane
 from sagewizard.tui.whole import whole
@@ -75,6 +75,12 @@ class TeardownPane(StepPane):
         elif gone != self._asked and not self.control.busy and not self.deleting:
             self._asked = gone
             self._ask_for_proof(sorted(gone))
+
+    def offers(self, key_id: str) -> bool:
+        """Offer to delete one while there is one, and to ask for the proof once something is gone."""
+        if key_id == "teardown.delete":
+            return bool(self._alive(self.model))
+        return key_id != "teardown.prove" or bool(self.model.gone)
 
     def own_action(self) -> Action | None:
         """Delete what came alive again after a finished teardown."""
@@ -219,7 +225,7 @@ class TeardownPane(StepPane):
         hourly = sum(view.hourly_usd or 0.0 for view in alive)
         word = "would cost" if model.simulated else "costs"
         text = Text(f"● {plural(len(alive), 'resource')} alive", "bold")
-        text.append(f", together {word} {per_hour(hourly) or '$0/h'}.  D deletes one", "not bold")
+        text.append(f", {word} {per_hour(hourly) or '$0/h'} · Del deletes one", "not bold")
         head.update(text)
         roomy = self.app.size.width >= WIDE
         extra = ("alive for", "so far") if roomy else ()  # the name, which tells them apart, goes before them
@@ -252,7 +258,8 @@ class TeardownPane(StepPane):
         if model.run_id and not self.control.recorded:
             data = "goes, too" if self.control.value("teardown.delete_data") else "stays"
             logs = "go, too" if self.control.value("teardown.delete_logs") else "stay"
-            lines.append(Text(f"The data in the bucket {data}; the logs {logs}.  s changes that", "dim"))
+            change = "" if self.view.status == "done" else " · s changes that"
+            lines.append(Text(f"Data in the bucket {data}, logs {logs}{change}", "dim"))
         self.query_one("#teardown-bill", Static).update(Text("\n").join(lines))
 
     def _draw_gone(self, model: RunModel) -> None:

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from sagewizard.render.ink import Ink
-from sagewizard.tui import model as t
+from sagewizard.tui import topics as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import StepPane
 from sagewizard.tui.panes.switching import switch_tuning
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 CHARTS: Final = (
     ("loss by epoch", ("objective_loss",)),
     ("accuracy by epoch", ("binary_classification_accuracy", "multiclass_accuracy", "accuracy")),
-    ("metrics by epoch", ()),
 )
+"""Charts with a title of their own; any other metric has one under its name."""
 
 
 Curve: TypeAlias = "tuple[str, list[tuple[int, float]]]"
@@ -211,24 +211,25 @@ def folds_text(model: RunModel, width: int) -> str:
 
 def series_of(model: RunModel, names: tuple[str, ...]) -> list[Curve]:
     """Return the curves of a chart: metrics with at least one point whose name ends in one of `names`."""
-    known = {suffix for _title, listed in CHARTS for suffix in listed}
-    found = []
-    for name, metric in model.metrics.items():
-        suffix = name.split(":")[-1]
-        wanted = suffix in names if names else suffix not in known and suffix != "throughput"
-        if wanted and metric.points:
-            found.append((name, metric.points))
-    return found[:4]
+    return [
+        (name, metric.points)
+        for name, metric in model.metrics.items()
+        if metric.points and name.split(":")[-1] in names
+    ]
 
 
 def charts_of(model: RunModel, *, normalised: bool = False) -> list[tuple[str, list[Curve]]]:
     """Return the charts that there are, titles and curves; what is on another scale has a chart of its own.
 
     Two curves on one axis are read as comparable. The loss of normalised labels and that of the labels
-    themselves are thousandfold apart, and one of them would be drawn as a line along the floor.
+    themselves are thousandfold apart, and one of them would be drawn as a line along the floor. The title of
+    each of several charts says which one `v` shows next.
     """
-    found = []
-    for title, names in CHARTS:
+    known = {suffix for _title, listed in CHARTS for suffix in listed}
+    suffixes = dict.fromkeys(name.split(":")[-1] for name, metric in model.metrics.items() if metric.points)
+    others = [(f"{one} by epoch", (one,)) for one in suffixes if one not in known and one != "throughput"]
+    found: list[tuple[str, str, list[Curve]]] = []
+    for title, names in (*CHARTS, *others):
         groups: list[list[Curve]] = []
         # What validation says is what counts: it comes first.
         for curve in sorted(series_of(model, names), key=lambda one: not one[0].startswith("validation")):
@@ -239,13 +240,17 @@ def charts_of(model: RunModel, *, normalised: bool = False) -> list[tuple[str, l
             else:
                 home.append(curve)
         for number, group in enumerate(groups):
-            note = ""
-            if len(groups) > 1:
-                note = ", of normalised labels" if normalised and number else ", on a scale of its own"
-                others = {name.split(":")[0] for other in groups if other is not group for name, _p in other}
-                note += f" · v: {', '.join(sorted(others))}"
-            found.append((title + note, sorted(group)))
-    return found
+            parts = sorted({name.split(":")[0] for name, _points in group})
+            whose = f"{' and '.join(parts)} " if len(groups) > 1 else ""
+            note = ", of normalised labels" if normalised and number else ""
+            found.append((whose + title, note, sorted(group)))
+    if len(found) < 2:
+        return [(title + note, curves) for title, note, curves in found]
+    following = [title.removesuffix(" by epoch") for title, _note, _curves in [*found[1:], found[0]]]
+    return [
+        (f"{title}{note} · v: {after}", curves)
+        for (title, note, curves), after in zip(found, following, strict=True)
+    ]
 
 
 def _alike(one: Curve, other: Curve) -> bool:
@@ -261,16 +266,8 @@ def chart(
     from sagewizard.render.chart import Series, line_chart
 
     if not curves:
-        finals = [
-            f"{name}  {metric.last:.5g}" for name, metric in model.metrics.items() if metric.last is not None
-        ]
         if model.step("train").status == "done":
-            head = (
-                "This training reports no curve, only figures at its end:"
-                if finals
-                else "It reports no figures."
-            )
-            return "\n".join([head, *finals])
+            return finals_text(model)
         return "The curves appear with the first epoch."
     ink = Ink(width=width, color="none" if colourless else "16", unicode=True)
     series = [
@@ -278,3 +275,18 @@ def chart(
         for name, points in curves
     ]
     return line_chart(series, ink=ink, height=height, title=title, x_name="epoch")
+
+
+def finals_text(model: RunModel) -> str:
+    """Return the figures at the end of a training without curves, below each other."""
+    found = {
+        name: metric.last
+        for name, metric in model.metrics.items()
+        # How far it is and how fast stand above.
+        if metric.last is not None and name.split(":")[-1] not in ("progress", "throughput")
+    }
+    if not found:
+        return "It reports no figures."
+    width = max(len(name) for name in found)
+    lines = [f"{name:<{width}}  {value:.5g}" for name, value in found.items()]
+    return "\n".join(["This training reports no curve, only figures at its end:", *lines])

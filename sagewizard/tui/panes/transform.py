@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from sagewizard.render.cells import clean, cut
 from sagewizard.render.units import count, duration
-from sagewizard.tui import model as t
+from sagewizard.tui import topics as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.desk import DeskPane, desk_of
 from sagewizard.tui.whole import whole

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from sagewizard.render.ink import Ink
-from sagewizard.tui import model as t
+from sagewizard.tui import topics as t
 from sagewizard.tui.bindings import bindings_for
 from sagewizard.tui.panes.base import Action, StepPane, introduction
 from sagewizard.tui.panes.switching import switch_tuning

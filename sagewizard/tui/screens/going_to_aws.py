@@ -71,6 +71,37 @@ def price_of(recipe: Recipe, *, done: Collection[str] = ()) -> str:
     return f"What is left comes to about {dollars(found.usd)} and {found.minutes:.0f} minutes."
 
 
+def ask_account(app: App[Any], control: RunControl, account: str) -> bool:
+    """Have the account number typed before a run goes on there; for a worker, which waits for the person."""
+    import threading
+
+    answered = threading.Event()
+    answer: list[bool] = []
+    recipe, steps = control.recipe, control.model.steps
+    price = ""
+    if recipe is not None:
+        done = [name for name, view in steps.items() if view.status == "done"]
+        price = price_of(recipe, done=done) + "\n"
+
+    def ask() -> None:
+        def taken(result: bool | None) -> None:
+            answer.append(bool(result))
+            answered.set()
+
+        app.push_screen(
+            TypedConfirm(
+                "This creates resources in a real AWS account, and they cost money.",
+                f"{price}Type the account number {account} to go on.",
+                account,
+            ),
+            taken,
+        )
+
+    control.post(lambda: ask())
+    answered.wait()
+    return bool(answer and answer[0])
+
+
 class GoingToAws(TypedConfirm):
     """The plan of a run on AWS; True when the account number was typed.
 
@@ -79,7 +110,10 @@ class GoingToAws(TypedConfirm):
     """
 
     CSS: ClassVar[str] = """
+    GoingToAws.-low .dialog-box { padding: 0 2; }
+    GoingToAws.-low .dialog-plan { max-height: 9; }
     GoingToAws.-fault .dialog-plan { max-height: 3; }
+    GoingToAws.-low.-fault .dialog-plan { max-height: 5; }
     GoingToAws .dialog-ends { height: 1; }
     GoingToAws .dialog-ends Static { width: auto; padding-right: 1; }
     GoingToAws .dialog-ends Input { width: 1fr; }

@@ -40,6 +40,8 @@ class HomeScreen(AppScreen):
         self.pictures: dict[str, str] = {}
         self._asked: set[str] = set()
         self._loaded = False
+        self._lines: list[Content] = []
+        """The lines of the recent runs as they are drawn."""
 
     def compose_main(self) -> ComposeResult:
         """Lay out the gallery beside what the selected recipe teaches, and the runs below."""
@@ -48,7 +50,7 @@ class HomeScreen(AppScreen):
             yield Input(placeholder="Search recipes: digits, beginner ...", id="search", compact=True)
             with Horizontal(id="gallery"):
                 yield OptionList(id="recipes")
-                with VerticalScroll(id="about", can_focus=False):
+                with VerticalScroll(id="about", can_focus=True):
                     yield Static("", id="about-picture")
                     yield Static("", id="about-text")
             with Vertical(id="recent"):
@@ -61,6 +63,7 @@ class HomeScreen(AppScreen):
         self.query_one("#recent").display = False
         self.query_one("#about-text", Static).update("Reading the recipes.")
         self.draw_status()
+        self.set_interval(1.0, self._count)
         # The frame is written by a thread: what a worker imports would keep it waiting.
         self.set_timer(1.5 if getattr(self.app, "replaying", False) else 0.05, self.reload)
 
@@ -134,9 +137,8 @@ class HomeScreen(AppScreen):
         runs = self.query_one("#runs", OptionList)
         place = runs.highlighted
         runs.clear_options()
-        now = self.control.clock.now()
         shown = self.runs[:MOST_RUNS]
-        lines = _run_lines(shown, now)
+        lines = self._lines = _run_lines(shown, self.control.clock.now())
         runs.add_options([Option(line, id=row.run_id) for line, row in zip(lines, shown, strict=True)])
         self.query_one("#recent").display = bool(self.runs)
         if self.runs:
@@ -144,6 +146,17 @@ class HomeScreen(AppScreen):
         alive = sum(1 for row in self.runs if row.alive)
         title = "Recent runs" + (f", {alive} with something alive" if alive else "")
         self.query_one("#recent-title", Static).update(title)
+
+    def _count(self) -> None:
+        """Let the time since each run go on."""
+        if self.app.screen is not self or not self._lines:
+            return
+        lines = _run_lines(self.runs[:MOST_RUNS], self.control.clock.now())
+        runs = self.query_one("#runs", OptionList)
+        for place, (line, before) in enumerate(zip(lines, self._lines, strict=True)):
+            if line.plain != before.plain:
+                runs.replace_option_prompt_at_index(place, line)
+        self._lines = lines
 
     # What is selected
 
@@ -230,6 +243,8 @@ class HomeScreen(AppScreen):
             self.notify("The run before is still at work: it is left to itself now.", markup=False)
             self.control.detach()
         self.control.open_recipe(card.recipe)
+        if self.query_one("#search", Input).value:
+            self.action_home_clear()  # who comes back looks at recipes, and would type into what was found
         self._open_run_screen()
 
     def _resume(self, run_id: str) -> None:

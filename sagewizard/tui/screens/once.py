@@ -10,8 +10,11 @@ from textual.screen import ModalScreen
 from sagewizard.tui.screens.fresh import FreshScreen
 
 
-class OnceModal(FreshScreen, ModalScreen[Any]):
-    """A modal screen whose second answer is nobody's."""
+class OnceModal(ModalScreen[Any], FreshScreen):
+    """A modal screen whose second answer is nobody's.
+
+    `ModalScreen` comes first: Textual takes styles from the first base, and they let show what is below.
+    """
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         """Close with an answer; does nothing when it is closed already, not yet there, or below another one.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual.containers import Horizontal
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
+from sagewizard.render.cells import clean, cut, fit
 from sagewizard.tui.screens.modals import Dialog
 from sagewizard.tui.whole import whole
+from sagewizard.tui.words import plural
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -20,10 +22,21 @@ if TYPE_CHECKING:
     from sagewizard.tui.control import RunControl
 
 
+MOST_COLUMNS: Final = 30
+"""Columns that are listed; the rest is counted."""
+
+
 class OwnDataScreen(Dialog):
     """Asks for a file, shows its columns, asks for the label; answers the changed recipe or None."""
 
     SAFE = None
+    CSS: ClassVar[str] = """
+    OwnDataScreen.-low .dialog-box { padding: 0 2; }
+    OwnDataScreen .dialog-buttons { margin-top: 1; }
+    OwnDataScreen .own-list { height: auto; max-height: 12; margin-bottom: 1; }
+    OwnDataScreen.-low .own-list { max-height: 6; }
+    OwnDataScreen.-low.-fault .own-list { max-height: 4; }
+    """
 
     def __init__(self, control: RunControl, recipe: Recipe) -> None:
         super().__init__()
@@ -35,7 +48,8 @@ class OwnDataScreen(Dialog):
         yield Static("Use a CSV file of your own", classes="dialog-title")
         yield Static("Path of the file: one row a line, of numbers and texts.", classes="dialog-hint")
         yield Input(id="own-path", placeholder="~/flowers.csv", compact=True)
-        yield Static("", id="own-columns", classes="dialog-text")
+        with VerticalScroll(classes="own-list"):
+            yield Static("", id="own-columns")
         yield Static("Label column: a name, or a number from 1.", classes="dialog-hint own-more")
         yield Input(id="own-label", compact=True, classes="own-more")
         yield Static(id="own-answers", classes="dialog-hint own-answers")
@@ -48,6 +62,7 @@ class OwnDataScreen(Dialog):
     def on_mount(self) -> None:
         """Ask for the path."""
         self._show_fields()
+        self._say("")
         self.query_one("#own-path").focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -105,6 +120,7 @@ class OwnDataScreen(Dialog):
     def _show_fields(self) -> None:
         """Ask for the label once the columns are known, for the positive one of a yes or no only."""
         answers = self._answers()
+        self.query_one(".own-list").display = self._look is not None
         for widget in self.query(".own-more"):
             widget.display = self._look is not None
         for widget in self.query(".own-answers"):
@@ -128,11 +144,12 @@ class OwnDataScreen(Dialog):
         for number, (name, kind, distinct) in enumerate(
             zip(look.columns, look.kinds, look.distinct, strict=True), start=1
         ):
-            if number > 8:
-                lines.append(f"  and {len(look.columns) - 8} more columns")
+            if number > MOST_COLUMNS:
+                lines.append(f"  and {len(look.columns) - MOST_COLUMNS} more columns")
                 break
-            first = ", ".join(row[number - 1] for row in look.first[:3])
-            lines.append(f"  {number:>2} {name[:18]:<18} {kind:<12} {distinct:>5} values  {first[:20]}")
+            first = ", ".join(row[number - 1] or "(missing)" for row in look.first[:3])
+            values, first = plural(distinct, "value"), cut(clean(first), 18)
+            lines.append(f"{number:>2} {fit(clean(name), 16)} {kind:<12} {values:>12}  {first}")
         self.query_one("#own-columns", Static).update(Content("\n".join(lines)))
         label = self.query_one("#own-label", Input)
         label.value = look.columns[look.guess] if look.header else str(look.guess + 1)
@@ -145,4 +162,7 @@ class OwnDataScreen(Dialog):
             self._say(f"✗ {error}. {error.remedy}")
 
     def _say(self, text: str) -> None:
-        self.query_one("#own-problem", Static).update(Content(text))
+        problem = self.query_one("#own-problem", Static)
+        problem.update(Content(text))
+        problem.display = bool(text)
+        self.set_class(bool(text), "-fault")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.containers import Horizontal, Vertical
 from textual.widgets import ContentSwitcher, Input
 
-from sagewizard.tui import model as t
+from sagewizard.tui import topics as t
 from sagewizard.tui.bindings import bindings_for, keys_of
 from sagewizard.tui.panes import pane_class, places
 from sagewizard.tui.panes.base import TITLES, StepPane
@@ -96,16 +96,16 @@ class RunScreen(AppScreen):
         found = next((switcher.visible_content for switcher in switchers), None)
         return found if isinstance(found, StepPane) else None
 
-    def show(self, place: str) -> None:
-        """Show a place of the rail."""
+    def show(self, place: str, *, passing: bool = False) -> None:
+        """Show a place of the rail; `passing` begins in no field, which would take the next key."""
 
         async def work() -> None:
-            await self._show(place)
+            await self._show(place, passing=passing)
 
         # A function, not a coroutine: one that gives way before it began would be left unawaited.
         self.run_worker(work, exclusive=True, group="show")  # type: ignore[arg-type]
 
-    async def _show(self, place: str) -> None:
+    async def _show(self, place: str, *, passing: bool = False) -> None:
         if place not in places(tuple(self._control.model.steps)):
             return
         switcher = self.query_one("#panes", ContentSwitcher)
@@ -122,7 +122,9 @@ class RunScreen(AppScreen):
         pane = self.pane
         if pane is not None:
             pane.update_from(self._control.model, set(t.ALL_TOPICS))
-            if not rail_focused:
+            if passing and pane.BEGINS_IN_FIELD:
+                rail.focus()
+            elif not rail_focused:
                 self.call_after_refresh(pane.focus_first)
         self._draw_echo()
         self.draw_status()
@@ -211,6 +213,11 @@ class RunScreen(AppScreen):
 
     # Bars
 
+    @property
+    def key_labels(self) -> dict[str, str]:
+        """What the footer calls a key that does something else now."""
+        return {"run.leave": "back"} if getattr(self.pane, "own", False) else {}
+
     def status(self) -> tuple[list[str], list[str]]:
         """Return the status bar: recipe, place, target, costs."""
         model = self._control.model
@@ -285,7 +292,7 @@ class RunScreen(AppScreen):
             index = all_places.index(self.place) + by
             if 0 <= index < len(all_places):
                 self._stay = True
-                self.show(all_places[index])
+                self.show(all_places[index], passing=True)
 
     def action_run_previous(self) -> None:
         """Look at the place before."""

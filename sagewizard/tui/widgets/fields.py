@@ -10,7 +10,6 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from sagewizard.render.cells import clean, cut
-from sagewizard.render.units import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +20,16 @@ MOST_FIELDS = 60
 
 def row_text(columns: Sequence[str], values: Sequence[float], most: int = 12) -> str:
     """Return the first values of a row with their names."""
-    shown = [f"{clean(name)} {number(value)}" for name, value in zip(columns, values, strict=False)][:most]
+    shown = [f"{clean(name)} {value:.6g}" for name, value in zip(columns, values, strict=False)][:most]
     rest = len(columns) - len(shown)
     return " · ".join(shown) + (f" · and {rest} more" if rest > 0 else "")
+
+
+def exact(value: float) -> str:
+    """Write a float32 with as few digits as tell it from its neighbours: 5.1, and not 5.0999999."""
+    import numpy as np
+
+    return str(np.float32(value)).removesuffix(".0")
 
 
 class FieldForm(Vertical):
@@ -51,7 +57,7 @@ class FieldForm(Vertical):
             *(
                 Horizontal(
                     Static(cut(clean(name), 24), classes="field-name", markup=False),
-                    Input(f"{value:.9g}", classes="field-input", type="number", compact=True),
+                    Input(exact(value), classes="field-input", type="number", compact=True),
                     classes="field",
                 )
                 for name, value in zip(columns, values, strict=True)
@@ -65,7 +71,7 @@ class FieldForm(Vertical):
             boxes[0].value = _line(values)
             return
         for box, value in zip(boxes, values, strict=False):
-            box.value = f"{value:.9g}"
+            box.value = exact(value)
 
     def values(self) -> list[float] | None:
         """Return the values, or None when one is no number: `problem` names it then."""
@@ -95,4 +101,4 @@ class FieldForm(Vertical):
 
 
 def _line(values: Sequence[float]) -> str:
-    return ",".join(f"{value:.9g}" for value in values)
+    return ",".join(exact(value) for value in values)

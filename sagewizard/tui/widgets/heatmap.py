@@ -96,7 +96,10 @@ def _multiclass(matrix: ConfusionMatrix, plain: bool, room: int) -> list[Text]:
     size = range(len(names))
     left = max(2, min(max(cell_width(name) for name in names), 12))
     widest = max(len(str(value)) for row in matrix.counts for value in row)
-    cell = max(widest + 2, min(5, max(cell_width(name) for name in names)))
+    longest = max(cell_width(name) for name in names)
+    cell = max(widest + 2, min(5, longest))
+    if (longest + 1) * len(names) <= room - left - 9:  # few classes: their whole names
+        cell = max(cell, longest + 1)
     fits = max(1, (room - left - 9) // cell)
     lines: list[Text] = []
     for start in range(0, len(names), fits):

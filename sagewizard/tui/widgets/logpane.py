@@ -168,6 +168,10 @@ class LogView(ScrollView, can_focus=True):
         segments = [Segment(word, plain + Style(bold=level == "error"))]
         segments += self._marked(shown, plain if level in ("error", "warn", "metric") else style, number)
         strip = Strip(segments)
+        right = scroll_x + self.scrollable_content_region.width
+        if not self.wrapping and strip.cell_length > right:  # w shows the rest
+            *kept, last = strip.crop(0, right - 1)
+            strip = Strip([*kept, Segment(f"{last.text}…", last.style)])
         return strip.crop_extend(scroll_x, scroll_x + width, style)
 
     def _marked(self, text: str, style: Style, number: int) -> list[Segment]:

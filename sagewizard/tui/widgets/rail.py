@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from sagewizard.tui.control import RunControl
 
+HERE = "›"
+"""Stands before the number of the place that is shown."""
 STYLES = {
     "running": "bold $text-accent",
     "done": "$text-success",
@@ -33,7 +35,8 @@ class Rail(OptionList):
     def __init__(self, control: RunControl, **options: str) -> None:
         super().__init__(id=options.get("id"))
         self.control = control
-        self._shown: list[tuple[str, str]] = []
+        self._shown: list[tuple[str, str, bool]] = []
+        """What is drawn: each place's name, its state, and whether it is the one that is shown."""
 
     def on_click(self, event: events.Click) -> None:
         """Show the place that is clicked, and do nothing there: a look must not start a step."""
@@ -46,17 +49,14 @@ class Rail(OptionList):
         """Draw states and put the cursor on a place."""
         model = self.control.model
         all_places = places(tuple(model.steps))
-        wanted = []
-        for name in all_places:
-            state = self.state_of(name)
-            wanted.append((name, state))
-        if [name for name, _state in wanted] != [name for name, _state in self._shown]:
+        wanted = [(name, self.state_of(name), name == place) for name in all_places]
+        if [name for name, *_ in wanted] != [name for name, *_ in self._shown]:
             self.clear_options()
-            self.add_options([Option(self._line(name, state), id=name) for name, state in wanted])
+            self.add_options([Option(self._line(*line), id=line[0]) for line in wanted])
         else:
-            for (name, state), (_name, before) in zip(wanted, self._shown, strict=True):
-                if state != before:
-                    self.replace_option_prompt(name, self._line(name, state))
+            for line, before in zip(wanted, self._shown, strict=True):
+                if line != before:
+                    self.replace_option_prompt(line[0], self._line(*line))
         self._shown = wanted
         if place in all_places and self.highlighted != all_places.index(place):
             with self.prevent(OptionList.OptionHighlighted):
@@ -72,11 +72,12 @@ class Rail(OptionList):
             return "stale"
         return model.step(name).status
 
-    def _line(self, name: str, state: str) -> Content:
+    def _line(self, name: str, state: str, here: bool) -> Content:
         glyph, word = STATES.get(state, ("?", state))
         step = self.control.model.steps.get(name)
         number = f"{step.number}" if step is not None else " "
-        text = f"{glyph} {number:>2} {TITLES.get(name, name)}"
+        # The cursor's colour alone would not tell which place is shown.
+        text = f"{glyph}{HERE if here else ' '}{number:>2} {TITLES.get(name, name)}"
         # Where there is no room for the word, the pane says it, and the glyph is another one all the same.
         told = state in ("running", "failed", "stopped", "stale")
         tail = f" {word}" if told and self.app.size.width >= WIDE else ""

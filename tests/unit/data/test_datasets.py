@@ -179,7 +179,7 @@ def test_the_label_column_decides_the_task(
         ("a,b\n1,2\nx,2\n", {"label_column": "b"}, "row 3, column a: 'x' is not a number"),
         ("a,b\n1,2\n,2\n", {"label_column": "b"}, "row 3, column a: a number is missing"),
         ("a,b\n1,2\n", {"label_column": "b"}, "too few"),
-        (rows(9, ["a", "a", "a", "a", "b"]), {"label_column": 3}, "class 1 has too few rows"),
+        (rows(9, ["a", "a", "a", "a", "b"]), {"label_column": 3}, "class b has too few rows"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_place(
