@@ -57,7 +57,10 @@ def _check_variant(control: Control, region: str, variant: dict[str, Any]) -> No
     if "InstancePools" in variant or "ManagedInstanceScaling" in variant:
         raise ValidationException(f"The sandbox has no instance pools or managed scaling (variant {name}).")
     if not variant.get("ModelName"):
-        raise ValidationException(f"Production variant {name} must have a ModelName.")
+        raise ValidationException(
+            f"Production variant {name} must have a ModelName: the sandbox has no inference components, which"
+            " would bring models to a variant without one."
+        )
     if "ServerlessConfig" in variant:
         serverless.check(variant)
     elif "InstanceType" not in variant or "InitialInstanceCount" not in variant:

@@ -160,7 +160,7 @@ def test_an_unknown_image_is_refused_and_says_what_there_is(sagemaker, requests)
     )
     assert code == "ValidationException"
     assert text.startswith("Requested image 1.dkr.ecr.us-east-1.amazonaws.com/nope:1 not found.")
-    assert "linear-learner:1" in text
+    assert "linear-learner" in text and "sagemaker-scikit-learn" in text
 
 
 @pytest.mark.parametrize(
