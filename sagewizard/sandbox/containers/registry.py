@@ -57,9 +57,9 @@ def _there_is(image_uri: str) -> str:
     repository = image_uri.rpartition("/")[2].partition(":")[0]
     if repository in tags:
         known = ", ".join(dict.fromkeys(tags[repository]))
-        return f"Of {repository} it has the tags {known}, at AWS's accounts."
+        return f"Of {repository} the sandbox has the tags {known}, at AWS's accounts."
     names = ", ".join(dict.fromkeys([*tags, *images.REPOSITORIES]))
-    return f"It has {names}, each at AWS's accounts, and runs no images of your own."
+    return f"The sandbox has {names}, each at AWS's accounts, and runs no images of your own."
 
 
 def resolve(image_uri: str) -> Container:

@@ -67,7 +67,8 @@ def known_image(uri: str) -> Container:
     try:
         return resolve(uri)
     except LookupError as error:
-        detail = str(error.args[0]) if error.args else ""
+        told = str(error.args[0]) if error.args else ""
+        detail = told.partition(f"{uri}. ")[2] or told  # the image is named already
         raise ValidationException(f"Requested image {uri} not found. {detail}".rstrip()) from None
 
 

@@ -89,7 +89,7 @@ def test_environments_of_other_images_are_left_as_they_are(tmp_path):
 
 
 def test_an_image_that_is_not_there_says_in_one_line_what_is():
-    with pytest.raises(LookupError, match=r"Of sagemaker-xgboost it has the tags 0\.90-1.*3\.2-0"):
+    with pytest.raises(LookupError, match=r"Of sagemaker-xgboost the sandbox has the tags 0\.90-1.*3\.2-0"):
         resolve("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:9.9-1")
     with pytest.raises(LookupError, match="and runs no images of your own") as caught:
         resolve("123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:latest")
