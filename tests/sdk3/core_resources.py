@@ -1,4 +1,4 @@
-"""A script for SDK 3: the resources of sagemaker.core, its serializers, TransformJob, and errors it raises.
+"""A script for SDK 3: the resources of sagemaker.core, serializers, TransformJob, a Run, and what it raises.
 
 Bundled breast-cancer data; the last line on stdout is one JSON object with what was seen.
 """
@@ -10,6 +10,7 @@ import numpy as np
 from botocore.exceptions import ClientError
 from sagemaker.core import image_uris
 from sagemaker.core.deserializers import CSVDeserializer, JSONDeserializer
+from sagemaker.core.experiments.run import Run, load_run
 from sagemaker.core.helper.session_helper import Session, get_execution_role
 from sagemaker.core.resources import Endpoint, EndpointConfig, Model, TrainingJob, TransformJob
 from sagemaker.core.serializers import CSVSerializer, JSONSerializer
@@ -142,10 +143,23 @@ try:
 except ClientError as error:
     gone = error.response["Error"]["Message"]
 
+run_names = {"experiment_name": "v3-core", "run_name": "first", "sagemaker_session": session}
+with Run(**run_names) as run:
+    run.log_parameters({"rate": 0.1, "kind": "linear"})
+    for step in range(12):  # more than it sends at a time
+        run.log_metric("loss", 12 - step, step=step)
+    run.log_file("ask.csv", is_output=False)
+with load_run(**run_names) as run:
+    run.log_parameter("later", 3)
+tracked = boto3.client("sagemaker").describe_trial_component(TrialComponentName="v3-core-first")
+loss = tracked["Metrics"][0]
+
 print()
 print(
     json.dumps(
         {
+            "run": [tracked["Status"]["PrimaryStatus"], sorted(tracked["Parameters"])],
+            "loss": [loss["Count"], loss["Last"], loss["Avg"]],
             "role": role,
             "bucket": bucket,
             "image": image,

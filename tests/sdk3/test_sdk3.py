@@ -28,6 +28,8 @@ def test_the_resources_of_core_train_serve_transform_and_are_deleted(run_script)
     assert (seen["transform"], seen["lines"]) == ("Completed", 50)
     assert seen["gone"].startswith("Could not find endpoint")
     assert seen["models"] == 0
+    assert seen["run"] == ["Completed", ["kind", "later", "rate"]]
+    assert seen["loss"] == [12, 1.0, 6.5]
 
 
 def test_a_learners_own_script_trains_another_processes_and_an_inference_spec_serves(run_script):

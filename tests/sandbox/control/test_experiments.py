@@ -204,3 +204,31 @@ def test_files_of_a_run_are_artifacts_with_associations(tracked, check_output):
 def test_metrics_that_are_none_are_refused(sandbox, body):
     answer = sandbox.call("PUT", "http://127.0.0.1/BatchPutMetrics", {}, json.dumps(body))
     assert answer.status_code == 400
+
+
+def test_transform_and_processing_jobs_are_components_too_with_what_they_were_given(
+    sandbox, tracked, requests, check_output
+):
+    from sagewizard.sandbox.control.trial_components import _given
+
+    config = {"ExperimentName": "Digits", "TrialName": "first"}
+    tracked.create_model(**requests.model())
+    tracked.create_transform_job(**requests.transform_job(ExperimentConfig=config))
+    sandbox.settle()
+    shown = check_output("DescribeTrialComponent", {"TrialComponentName": "transform-1-aws-transform-job"})
+    assert (shown["DisplayName"], shown["Status"]) == ("Transform", {"PrimaryStatus": "Completed"})
+    assert shown["Source"]["SourceType"] == "SageMakerTransformJob"
+    assert shown["Parameters"]["SageMaker.InstanceType"] == {"StringValue": "ml.m4.xlarge"}
+    given = _given(
+        {
+            "ProcessingResources": {"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2}},
+            "AppSpecification": {"ImageUri": "image"},
+            "ProcessingInputs": [{"InputName": "in", "S3Input": {"S3Uri": "s3://bucket/in"}}],
+            "ProcessingOutputConfig": {
+                "Outputs": [{"OutputName": "out", "S3Output": {"S3Uri": "s3://bucket/out"}}]
+            },
+        }
+    )
+    assert given["Parameters"]["SageMaker.InstanceCount"] == {"NumberValue": 2.0}
+    assert given["InputArtifacts"]["in"] == {"Value": "s3://bucket/in"}
+    assert given["OutputArtifacts"] == {"out": {"Value": "s3://bucket/out"}}
