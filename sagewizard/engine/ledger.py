@@ -103,7 +103,7 @@ class Ledger:
         return self.path.exists()
 
     @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
+    def _connect(self, *, reading: bool = False) -> Iterator[sqlite3.Connection]:
         with self._lock:
             if not self._ready:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,8 @@ class Ledger:
                     self._ready = True
                 # An intent must be on the disk before the call goes out, so every commit is synced.
                 connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("BEGIN IMMEDIATE")
+                # Who only reads waits for no writer: what was committed last is there at once.
+                connection.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
                 try:
                     yield connection
                 except BaseException:
@@ -125,8 +126,10 @@ class Ledger:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA busy_timeout = 30000")
-            connection.execute("PRAGMA journal_mode = WAL")
             (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version == _VERSION:
+                return
+            connection.execute("PRAGMA journal_mode = WAL")
             if version > _VERSION:
                 raise SageWizardError(
                     f"The ledger {self.path} was written by a newer version.",
@@ -213,7 +216,7 @@ class Ledger:
             if value is not None:
                 condition += f" AND {column}=?"
                 arguments.append(value)
-        with self._connect() as connection:
+        with self._connect(reading=True) as connection:
             # Conditions are constants of this file; values go in as arguments.
             query = f"SELECT * FROM resources WHERE {condition} ORDER BY id"  # noqa: S608
             rows = connection.execute(query, arguments).fetchall()

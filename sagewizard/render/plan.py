@@ -28,12 +28,10 @@ def plan_lines(plan: RunPlan, ink: Ink | None = None) -> list[str]:
         if plan.simulated
         else _("AWS account {account}").format(account=plan.account)
     )
-    lines = [
-        ink.paint(_("Plan for {recipe} in {where}, {region}").format(
-            recipe=plan.recipe, where=where, region=plan.region
-        ), "bold"),
-        "",
-    ]  # fmt: skip
+    title = _("Plan for {recipe} in {where}, {region}").format(
+        recipe=plan.recipe, where=where, region=plan.region
+    )
+    lines = [*(ink.paint(part, "bold") for part in _wrapped(title, ink)), ""]
     lines += _resources(plan, ink) if plan.resources else [_("Nothing is made.")]
     lines.append("")
     lines += _wrapped(_total(plan), ink)

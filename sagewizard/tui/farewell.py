@@ -12,13 +12,14 @@ SHOWN = 8
 """Resources of other runs that are named; the rest is counted."""
 
 
-def farewell(control: RunControl) -> list[str]:
+def farewell(control: RunControl, alive: list[Entry] | None = None) -> list[str]:
     """Return the lines for the shell after the app has gone; nothing when nothing is left to do.
 
-    What is alive is what the ledger says: it also has what was asked for while the app was being left.
+    What is alive is what the ledger says (`still_alive`, unless it is given): it also has what was asked for
+    while the app was being left.
     """
     model = control.model
-    alive = _alive(control)
+    alive = still_alive(control) if alive is None else alive
     mine = [
         entry for entry in alive if entry.run_id == model.run_id and entry.name not in control.told_to_stop
     ]
@@ -47,11 +48,11 @@ def farewell(control: RunControl) -> list[str]:
     return lines
 
 
-def exit_code(control: RunControl, code: int) -> int:
+def exit_code(alive: list[Entry], code: int) -> int:
     """Return 5 when the app is left while AWS goes on billing something, as every command does."""
     from sagewizard.exit_codes import ExitCode
 
-    return int(ExitCode.BILLABLE_REMAINS) if code == 0 and _billed(_alive(control)) else code
+    return int(ExitCode.BILLABLE_REMAINS) if code == 0 and _billed(alive) else code
 
 
 def _billed(alive: list[Entry]) -> float:
@@ -66,7 +67,8 @@ def _line(entry: Entry) -> str:
     return f"  {entry.kind} {entry.name}{price}"
 
 
-def _alive(control: RunControl) -> list[Entry]:
+def still_alive(control: RunControl) -> list[Entry]:
+    """Return what the ledger says to be alive, of every run."""
     from sagewizard.engine.ledger import Ledger
     from sagewizard.errors import SageWizardError
 

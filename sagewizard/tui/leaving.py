@@ -36,17 +36,18 @@ def end(control: RunControl, code: int = 0) -> NoReturn:
     apart, half a second that nobody has to wait for. What threads do is safe to leave at any moment.
     """
     try:
-        from sagewizard.tui.farewell import exit_code, farewell
+        from sagewizard.tui.farewell import exit_code, farewell, still_alive
 
         control.settle(SETTLE)
         # Where Textual still holds `sys.stdout` the shell is behind the original one.
         shell = sys.__stdout__ or sys.stdout
         # A terminal that has gone takes nothing any more, and the process must end all the same.
+        alive = still_alive(control)
         with contextlib.suppress(OSError):
-            for line in farewell(control):
+            for line in farewell(control, alive):
                 shell.write(f"{line}\n")
             shell.flush()
-        code = exit_code(control, code)
+        code = exit_code(alive, code)
     except Exception:  # this process must not come back from here: its threads would hold it
         traceback.print_exc(file=sys.__stderr__)
         code = 1

@@ -79,7 +79,7 @@ def test_a_plan_follows_what_is_asked_for():
     assert plan(DIGITS.with_settings({"train.spot": "true"})).resources[1].spot
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [62, 80, 120])
 def test_the_text_fits_and_tells_price_date_and_account(width):
     lines = plan_lines(plan(MNIST, budget=2.0), Ink(width=width))
     text = "\n".join(lines)
@@ -88,6 +88,8 @@ def test_the_text_fits_and_tells_price_date_and_account(width):
     assert f"AWS account {ACCOUNT}" in whole
     assert "table of 2026-11-20" in whole
     assert "budget of $2.00" in whole
+    assert "…" not in text
+    assert "1 x ml.m4.xlarge" in text
     assert "--set train.instance_type=ml.m5.xlarge" in whole
 
 

@@ -44,6 +44,16 @@ def test_the_same_resource_has_one_open_row(ledger):
     assert ledger.intend(kind="model", name="m", **FIELDS).id != first.id
 
 
+def test_who_reads_waits_for_no_writer(ledger):
+    ledger.intend(kind="endpoint", name="e", **FIELDS)
+    writer = sqlite3.connect(ledger.path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        assert [entry.name for entry in Ledger(ledger.path).alive()] == ["e"]
+    finally:
+        writer.close()
+
+
 def test_what_depends_on_something_goes_first(ledger):
     for kind in ("model", "s3-prefix", "endpoint-config", "endpoint", "training-job"):
         ledger.intend(kind=kind, name=kind, **FIELDS)

@@ -12,7 +12,7 @@ from sagewizard.settings import Settings
 from sagewizard.targets import open_target
 from sagewizard.tui.app import SageWizardApp
 from sagewizard.tui.control import RunControl
-from sagewizard.tui.farewell import exit_code, farewell
+from sagewizard.tui.farewell import exit_code, farewell, still_alive
 from sagewizard.tui.screens.home import HomeScreen
 from sagewizard.tui.screens.modals import QuitGuard
 from sagewizard.tui.screens.run import RunScreen
@@ -65,8 +65,8 @@ def test_what_aws_goes_on_billing_is_the_last_word_and_exit_code_5(settings, tar
     control = RunControl(settings)
     said = farewell(control)
     assert (said[-1] == "What is alive on AWS costs $0.115/h until it is deleted.") == (code == 5)
-    assert exit_code(control, 0) == code
-    assert exit_code(control, 1) == 1
+    assert exit_code(still_alive(control), 0) == code
+    assert exit_code(still_alive(control), 1) == 1
 
 
 @pytest.mark.slow

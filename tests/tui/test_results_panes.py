@@ -131,8 +131,9 @@ def test_a_digit_is_drawn_sent_and_taken_from_the_test_set(sandbox_settings, kep
         assert "Not sent yet" in shown(app)
         await pilot.press("o")
         assert canvas.drawing.values() == pane.values_of(pane.row)
-        await pilot.press("w")
+        await pilot.press("escape")
         assert not canvas.display
+        assert app.screen.place == "predict", "Esc goes back to the test rows first"
 
     drive(sandbox_settings, kept, "predict", body, wait_until, (80, 24))
 

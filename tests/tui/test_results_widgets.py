@@ -192,6 +192,13 @@ def test_a_heat_map_of_many_classes_keeps_every_count_within_its_room(classes, r
     assert max(line.cell_len for line in lines) <= max(room, 40)
 
 
+def test_few_classes_have_their_whole_names_where_there_is_room():
+    matrix = ConfusionMatrix(("setosa", "versicolor", "virginica"), ((15, 0, 0), (0, 15, 0), (0, 7, 8)))
+    head, *_rows = (str(line) for line in heat_lines(matrix, plain=True, room=76))
+    assert head.split() == ["is", "\\", "said", "setosa", "versicolor", "virginica", "recall"]
+    assert "…" in str(heat_lines(matrix, plain=True, room=34)[0])
+
+
 def test_shades_tell_the_share_of_a_row_without_colours():
     matrix = ConfusionMatrix(("a", "b", "c"), ((98, 1, 1), (0, 10, 0), (5, 5, 0)))
     text = "\n".join(str(line) for line in heat_lines(matrix, plain=True))
@@ -292,8 +299,9 @@ def test_fields_take_numbers_and_name_the_one_that_is_none():
         await pilot.pause()
         assert form.values() is None
         assert "bmi" in form.problem
-        form.load([1.0, 2.0])
-        assert form.values() == [1.0, 2.0]
+        form.load([1.0, float(np.float32(5.1))])
+        assert [box.value for box in form.query("Input")] == ["1", "5.1"]
+        assert form.values() == [1.0, 5.1]
 
     drive(form, body)
 

@@ -55,6 +55,16 @@ def test_home_searches_as_it_is_typed_in_title_level_data_and_algorithm(settings
         await pilot.press("slash", *"digits linear", "enter")
         await wait_until(pilot, lambda: isinstance(app.screen, RunScreen))
         assert app.control.recipe.name == "digits-linear-learner"
+        # The keys that walk the steps fall into no field on their way: what comes next would be typed there.
+        for place in ("preview", "prepare", "algorithm", "train"):
+            await wait_until(pilot, lambda: app.screen.pane is not None)
+            await pilot.press("full_stop")
+            await wait_until(pilot, lambda place=place: app.screen.place == place)
+        assert app.control.changes() == {}
+        await pilot.press("f2")
+        await wait_until(pilot, lambda: isinstance(app.screen, HomeScreen))
+        assert app.screen.query_one("#search", Input).value == ""
+        assert listed(app) == every
 
     drive(settings, wait_until, body)
 

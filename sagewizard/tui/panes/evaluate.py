@@ -85,6 +85,8 @@ class EvaluatePane(DeskPane):
         key = f"{model.run_id} {model.evaluation.sequence}"
         if self._read_for != key:
             self._read_for = key
+            if self.results is None:
+                self.query_one("#evaluate-clusters", Static).update(Text("Reading the results.", "dim"))
             self.control.call(desk.results, self._take, self._failed)
         self.read_rows(self._rows_ready)
 
@@ -171,6 +173,7 @@ class EvaluatePane(DeskPane):
 
     def _failed(self, error: SageWizardError) -> None:
         if whole(self):
+            self.query_one("#evaluate-clusters", Static).update("")
             self.query_one("#evaluate-measures", Static).update(Text(f"· {error.message} {error.remedy}"))
 
     def _rows_ready(self) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from textual.geometry import Size
 
 
-CHANGING = ("transform-lines", "train-chart")
+CHANGING = ("transform-lines", "train-chart", "evaluate-clusters")
 """The texts that a worker changes from a line to a page; others keep the layout that Textual settles on."""
 
 
