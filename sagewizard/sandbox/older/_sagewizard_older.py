@@ -180,7 +180,7 @@ def _dummies(module: Any) -> None:
 
     @functools.wraps(original)
     def get_dummies(data: Any, *args: Any, **options: Any) -> Any:
-        if len(args) < 6 and options.get("dtype") is None:
+        if len(args) < 7 and options.get("dtype") is None:
             options["dtype"] = "uint8"
         return original(data, *args, **options)
 
