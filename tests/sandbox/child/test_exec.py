@@ -516,6 +516,24 @@ def test_the_sdk_gives_no_job_the_name_of_another(run, tmp_path):
     assert (cut, again) == ("b", "b")
 
 
+def test_mlflow_says_at_once_that_there_is_no_server_of_sagemakers(run, tmp_path):
+    for name, text in {
+        "mlflow/exceptions.py": "class MlflowException(Exception): pass\n",
+        "sagemaker_mlflow/mlflow_sagemaker_store.py": "class MlflowSageMakerStore:\n    pass\n",
+    }.items():
+        file = tmp_path / name
+        file.parent.mkdir()
+        file.with_name("__init__.py").write_text("", encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
+    done = run("""
+        from sagemaker_mlflow.mlflow_sagemaker_store import MlflowSageMakerStore
+        MlflowSageMakerStore("arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/mine", "")
+    """)
+    assert done.returncode == 1
+    assert "MlflowException: The sandbox has no MLflow servers" in done.stderr
+    assert "mlflow-tracking-server/mine" in done.stderr
+
+
 def test_the_sdks_pauses_are_short_unless_the_sandbox_plays_awss_own_pace(run, tmp_path):
     package = tmp_path / "sagemaker"  # stands for the SDK, which takes seconds to import
     package.mkdir()

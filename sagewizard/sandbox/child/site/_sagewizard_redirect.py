@@ -46,6 +46,8 @@ _VALIDATING = (
     "sagemaker.core.utils.intelligent_defaults_helper",
     "sagemaker_core.main.default_configs_helper",
 )
+# The plugin for MLflow servers of SageMaker: where it keeps experiments, and where models.
+_MLFLOW = ("sagemaker_mlflow.mlflow_sagemaker_store", "sagemaker_mlflow.mlflow_sagemaker_registry_store")
 _AWS_HOST = re.compile(
     r"(?:.*\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn|aws\.dev|sagemaker\.aws)"
     r"|169\.254\.169\.254|169\.254\.170\.(?:2|23)|fd00:ec2::(?:254|23)",
@@ -98,6 +100,7 @@ class _Sandbox:
             **dict.fromkeys(_VALIDATING, _check_schemas_once),
             "jupyter_client.kernelspec": _know_sagemakers_kernels,
             "pyarrow.fs": self._arrow,
+            **dict.fromkeys(_MLFLOW, _no_tracking_server),
             "subprocess": _children_too,
         }
 
@@ -285,6 +288,21 @@ def _check_schemas_once(module: Any) -> None:
     """
     if hasattr(module, "jsonschema"):
         module.jsonschema = _Jsonschema(module.jsonschema)
+
+
+def _no_tracking_server(module: Any) -> None:
+    """Let MLflow say at once that there is no server of SageMaker's: it would try its host for minutes."""
+    from mlflow.exceptions import MlflowException  # type: ignore[import-not-found]
+
+    def refuse(self: Any, store_uri: Any, *args: Any, **options: Any) -> None:
+        raise MlflowException(
+            f"The sandbox has no MLflow servers, and {store_uri} is one of AWS. MLflow can keep its runs on"
+            " this machine instead: mlflow.set_tracking_uri('sqlite:///mlflow.db')."
+        )
+
+    for name, kind in list(vars(module).items()):
+        if isinstance(kind, type) and kind.__module__ == module.__name__ and name.endswith("Store"):
+            kind.__init__ = refuse  # type: ignore[misc]
 
 
 def _name_to_the_second(module: Any) -> None:
