@@ -103,7 +103,8 @@ def _check_resources(request: dict[str, Any]) -> None:
         raise ValidationException("ResourceConfig must be specified: an InstanceType and an InstanceCount.")
     if "InstanceGroups" in resources or "InstancePreferences" in resources:
         raise ValidationException(
-            "The sandbox has no instance groups; give ResourceConfig.InstanceType and InstanceCount instead."
+            "The sandbox has no instance groups and no instance preferences; give ResourceConfig.InstanceType"
+            " and InstanceCount instead."
         )
     if "InstanceType" not in resources or resources.get("InstanceCount", 0) < 1:
         raise ValidationException(
