@@ -21,7 +21,7 @@ sdk3:
 	SAGEWIZARD_SDK3_PYTHON=$(abspath $(SDK3))/bin/python pytest -m sdk3 tests/sdk3
 # The tests with PyTorch, in an environment that has it besides (750 MB, made once); SAGEWIZARD_SDK3_PYTHON
 # adds the one with version 3 of the SDK. Where `torch` would bring gigabytes for GPUs, name a version for
-# CPUs by TORCH_REQUIREMENT. Four minutes.
+# CPUs by TORCH_REQUIREMENT. Two minutes and a half.
 torch:
 	python tests/torch/environment.py $(TORCH) $(TORCH_REQUIREMENT)
 	SAGEWIZARD_TORCH_PYTHON=$(abspath $(TORCH))/bin/python pytest -m torch -n0 tests/torch

@@ -146,8 +146,10 @@ def test_hosts_share_the_keys_of_a_sharded_input_and_all_upload(bench):
         bench.put(f"shards/part-{number}", str(number))
     bench.put("shards/packed.gz", gzip.compress(b"plain", mtime=0))
     script = (
-        "import json, os\n"
+        "import json, os, socket\n"
         "host = json.load(open('/opt/ml/config/resourceconfig.json'))['current_host']\n"
+        "assert socket.gethostname() == host\n"
+        "assert all(socket.gethostbyname(name).startswith('127.') for name in ('algo-1', 'algo-2'))\n"
         "for kind in ('mine', 'all'):\n"
         "    folder = f'/opt/ml/processing/{kind}'\n"
         "    open(f'/opt/ml/processing/out/{kind}-{host}', 'w').write(','.join(sorted(os.listdir(folder))))\n"
