@@ -126,9 +126,10 @@ def _impossible(
             rare = names[number] if number < len(names) else number
             return DataError(
                 f"class {rare} has too few rows to be in every part",
-                remedy="Remove the class, collect more of it, or split without stratification.",
+                remedy="Remove the class, collect more of it, or split without stratification "
+                "(stratified: false).",
             )
     return DataError(
         f"{rows} rows are too few to split off {name}: {error}",
-        remedy="Use more rows, other shares, or no stratification.",
+        remedy="Use more rows, other shares, or no stratification (stratified: false).",
     )

@@ -169,7 +169,7 @@ def at_work():
 @pytest.mark.parametrize("size", [(59, 24), (80, 19), (20, 5)])
 def test_below_sixty_by_twenty_it_says_what_it_needs_and_comes_back(recorded, wait_until, shown, size):
     async def body(app, pilot):
-        for opened in (None, "f3", "f4"):
+        for opened in (None, "f3", "f4", "f1"):  # the last one is a dialog
             if opened:
                 await pilot.press(opened)
                 await pilot.pause()
@@ -178,6 +178,7 @@ def test_below_sixty_by_twenty_it_says_what_it_needs_and_comes_back(recorded, wa
             text = " ".join(shown(app).split())
             assert "60 x 20" in text
             assert "Recent runs" not in text
+            assert "Keys that work here" not in text
             await pilot.press("pagedown", "down", "pageup", "tab", "pagedown")
             await pilot.resize_terminal(80, 24)
             await wait_until(pilot, lambda: "at least" not in shown(app))

@@ -12,11 +12,17 @@ from sagewizard.tui.widgets.bars import KeyFooter, StatusBar
 if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
+    from textual.geometry import Size
 
     from sagewizard.tui.control import RunControl
     from sagewizard.tui.model import RunModel
 
 SMALLEST = (60, 20)
+
+
+def too_small(size: Size) -> bool:
+    """Tell whether a terminal of that size is too small for any screen."""
+    return size.width < SMALLEST[0] or size.height < SMALLEST[1]
 
 
 class AppScreen(FreshScreen):
@@ -76,7 +82,7 @@ class AppScreen(FreshScreen):
     def on_resize(self, event: events.Resize) -> None:
         """Say what is needed when the terminal is too small."""
         width, height = event.size
-        small = width < SMALLEST[0] or height < SMALLEST[1]
+        small = too_small(event.size)
         self.set_class(small, "-too-small")
         if small:
             self.query_one("#too-small", Static).update(
