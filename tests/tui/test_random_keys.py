@@ -1,7 +1,7 @@
 """Random keys on every screen: no exception, and the app still answers.
 
 The ordinary suite presses some keys on each, in one app. `pytest -m thorough` presses a thousand on each
-screen at each size (SAGEWIZARD_RANDOM_KEYS says how many), which takes about ten minutes of processor time.
+screen at each size (SAGEWIZARD_RANDOM_KEYS says how many), which takes half an hour on two cores.
 """
 
 from __future__ import annotations
