@@ -69,6 +69,18 @@ def test_it_lets_go_when_scrolled_and_follows_again_at_the_end():
     drive(body)
 
 
+def test_lines_that_still_scroll_while_the_pane_is_taken_apart_need_no_head():
+    async def body(pane, pilot):
+        pane.extend(lines(500))
+        await pilot.pause()
+        await pane.query_one("#log-head").remove()
+        pane.view.scroll_to(y=3, animate=False, immediate=True)
+        await pilot.pause()
+        assert not pane.view.following
+
+    drive(body)
+
+
 def test_what_is_looked_at_stays_when_old_lines_go():
     async def body(pane, pilot):
         pane.extend(lines(10_000))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from textual.await_complete import AwaitComplete
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 
 from sagewizard.tui.screens.base import too_small
 from sagewizard.tui.screens.fresh import FreshScreen
@@ -14,8 +14,24 @@ if TYPE_CHECKING:
     from textual import events
 
 
-class OnceModal(ModalScreen[Any], FreshScreen):
-    """A modal screen whose second answer is nobody's.
+class Once(Screen[Any]):
+    """A screen over others whose second answer is nobody's."""
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether it is there, on top, and not answered yet.
+
+        Textual's own `is_current` also counts what shows through from below.
+        """
+        return self.app.screen is self and self.is_mounted
+
+    def dismiss(self, result: Any = None) -> AwaitComplete:
+        """Close with an answer; does nothing when it is closed already, not there yet, or below another."""
+        return super().dismiss(result) if self.is_asking else AwaitComplete()
+
+
+class OnceModal(ModalScreen[Any], Once, FreshScreen):
+    """A dialog, which closes once.
 
     `ModalScreen` comes first: Textual takes styles from the first base, and they let show what is below.
     """
@@ -23,12 +39,3 @@ class OnceModal(ModalScreen[Any], FreshScreen):
     def on_resize(self, event: events.Resize) -> None:
         """Make way for the screen below where that says that the terminal is too small."""
         self.set_class(too_small(event.size), "-too-small")
-
-    def dismiss(self, result: Any = None) -> AwaitComplete:
-        """Close with an answer; does nothing when it is closed already, not yet there, or below another one.
-
-        Textual's own `is_current` also counts what shows through from below, and would close what is on top.
-        """
-        if not (self.app.screen is self and self.is_mounted):
-            return AwaitComplete()
-        return super().dismiss(result)

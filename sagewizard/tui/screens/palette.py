@@ -6,14 +6,25 @@ import contextlib
 import inspect
 from typing import Any
 
-from textual import work
+from textual import on, work
 from textual.command import CommandList, CommandPalette
 from textual.css.query import NoMatches
 from textual.theme import ThemeProvider
+from textual.widgets import Input, OptionList
+
+from sagewizard.tui.screens.once import Once
 
 
-class Palette(CommandPalette):
+class Palette(CommandPalette, Once):
     """The palette; Page Down that is typed ahead of its list would end the app with a KeyError."""
+
+    @on(OptionList.OptionSelected)
+    @on(Input.Submitted)
+    def _choose_once(self, event: OptionList.OptionSelected | Input.Submitted) -> None:
+        """Let a command run once: Enter and a click, typed ahead, choose again in a list that has closed."""
+        if not self.is_asking:
+            event.stop()
+            event.prevent_default()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Let the keys of the list rest while it has no place on the screen."""

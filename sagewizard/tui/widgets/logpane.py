@@ -247,19 +247,22 @@ class LogPane(Vertical):
     def __init__(self, keep: int = LOG_LINES, **options: str) -> None:
         super().__init__(id=options.get("id"))
         self.view = LogView(keep)
+        # Kept, not asked for by query: the lines still scroll while the pane is being taken apart.
+        self._head = Static("Job log", id="log-head")
+        self._field = Input(
+            placeholder="Find in the log; Enter goes to the next, Esc closes", id="log-find", compact=True
+        )
         self._found = ""
 
     def compose(self) -> ComposeResult:
         """Lay out head, lines and search."""
-        yield Static("Job log", id="log-head")
+        yield self._head
         yield self.view
-        yield Input(
-            placeholder="Find in the log; Enter goes to the next, Esc closes", id="log-find", compact=True
-        )
+        yield self._field
 
     def on_mount(self) -> None:
         """Begin without the search, and as one line while there is nothing to show."""
-        self.query_one("#log-find").display = False
+        self._field.display = False
         self.set_class(not self.view.count, "-empty")
         self.call_after_refresh(self.draw_head)
 
@@ -282,11 +285,11 @@ class LogPane(Vertical):
         state = "following" if self.view.following else "not following: f follows"
         wrap = ", wrapped" if self.view.wrapping else ""
         if not self.view.count:
-            self.query_one("#log-head", Static).update("Job log · no lines yet", layout=False)
+            self._head.update("Job log · no lines yet", layout=False)
             return
         lines = f"{self.view.count:,} lines"
         found = f" · {self._found}" if self._found else ""
-        self.query_one("#log-head", Static).update(f"Job log · {lines} · {state}{wrap}{found}", layout=False)
+        self._head.update(f"Job log · {lines} · {state}{wrap}{found}", layout=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Find while typing."""
@@ -300,10 +303,9 @@ class LogPane(Vertical):
 
     def on_key(self, event: events.Key) -> None:
         """Close the search on Esc."""
-        field = self.query_one("#log-find", Input)
-        if event.key == "escape" and field.has_focus:
+        if event.key == "escape" and self._field.has_focus:
             event.stop()
-            field.display = False
+            self._field.display = False
             self.view.needle = ""
             self._found = ""
             self.view.refresh()
@@ -318,9 +320,8 @@ class LogPane(Vertical):
 
     def action_log_find(self) -> None:
         """Open the search."""
-        field = self.query_one("#log-find", Input)
-        field.display = True
-        field.focus()
+        self._field.display = True
+        self._field.focus()
 
     def action_log_next(self) -> None:
         """Go to the next hit."""
