@@ -105,12 +105,10 @@ for policy in ("AmazonSageMakerFullAccess", "AmazonS3FullAccess"):
 
 absent = {
     "CreateModelPackageGroup": lambda: client.create_model_package_group(ModelPackageGroupName="group"),
-    "CreateExperiment": lambda: client.create_experiment(ExperimentName="mine"),
     "CreateAutoMLJob": lambda: sagemaker.automl.automl.AutoML(role, "rings", sagemaker_session=session).fit(
         f"s3://{bucket}/{prefix}/train", wait=False
     ),
     "ListMonitoringSchedules": lambda: sagemaker.Predictor("abalone-ab").list_monitors(),
-    "Search": lambda: client.search(Resource="TrainingJob"),
 }
 seen["absent"] = {}
 for operation, call in absent.items():
