@@ -76,7 +76,7 @@ def _seconds(command: str, key: str) -> float:
                 began = time.perf_counter()
                 tmux("send-keys", key)
             # The bar says what it is, and the rail has the step at work.
-            _until(lambda: all(word in tmux("capture-pane", "-p") for word in ("[RECORDED", "▶  1")))
+            _until(lambda: all(word in tmux("capture-pane", "-p") for word in ("[RECORDED", "▶› 1")))
             return time.perf_counter() - began
         finally:
             tmux("kill-server")
